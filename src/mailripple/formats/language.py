@@ -1,0 +1,211 @@
+"""The format language: how a pattern in a format file is written, and what it means.
+
+A pattern is literal text with elements in braces (`{{` and `}}` are literal braces).  It matches a message from its
+first byte to its last, left to right, without ever going back: the time is linear in the line.
+
+    {field}            text up to the first place where the literal text that follows occurs; at the end: the rest
+    {_}                the same, not kept; `_` may stand for the field everywhere
+    {field:word}       one or more bytes up to a space or the end
+    {field:int}        one or more digits
+    {field:ip}         an IPv4 or IPv6 address (`IPv6:` in front allowed)
+    {field:qid}        a queue id: letters and digits, 5 to 24, at least one digit among them
+    {field:addr}       an envelope address: `<...>` with quotes respected, or text up to a comma or the end
+    {field:addrs}      a list of envelope addresses, joined by commas without a space
+    {field:peer}       the rest, or a key's value: `name [address]`; the LAST bracketed address is the `client_ip`
+    {field:mx}         the same; the address is the `relay_ip`
+    {field:to "TEXT"}  text up to the first occurrence of TEXT, which is left to be matched by what follows
+    {? ...}            an optional group; it begins with literal text and is taken exactly where that text stands
+    {keys}             `key=value, key=value, ...` up to the end, in any order; `[pattern.keys]` says what is kept
+
+Envelopes (`envelope/*.toml`) also use
+
+    {ts:rfc3164}  `Oct 27 01:17:13[.622]`  {ts:iso}  `2024-10-27T01:17:13[.6][+02:00|Z]`
+    {ts:dmy}      `27-Oct-2024 01:17:13[.622]`
+    {host:host}   a word, unless that word is already the program (`named[5]:`): then nothing
+    {_:sd}        the structured data of RFC 5424
+    {program:program}  letters, digits and `-_./@+`
+    {message}     the rest, handed to the format of that program
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mailripple.errors import FormatError
+from mailripple.tables import FIELDS
+
+TYPES = ("word", "int", "ip", "qid", "addr", "addrs", "peer", "mx")
+ENVELOPE_TYPES = ("rfc3164", "iso", "dmy", "host", "sd", "program")
+
+
+@dataclass(frozen=True, slots=True)
+class Lit:
+    """Exactly these bytes."""
+
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """Bytes up to the first occurrence of `text`, which is consumed too; `text` empty: the rest of the line."""
+
+    field: str
+    text: bytes
+    consume: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """An element with a type of its own, see the module's text."""
+
+    field: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Optional:
+    """A group that is taken exactly where its first literal stands."""
+
+    items: tuple[Element, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """`key=value` pairs; what is kept stands in the pattern's `keys` table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Hand the rest to the program's own format."""
+
+
+Element = Lit | Until | Typed | Optional | Keys | Message
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a `{keys}` list: where its value goes, how it is read, what ends it.
+
+    `ends` empty means the value runs to the end of the line.
+    """
+
+    name: bytes
+    field: str
+    type: str
+    ends: bytes
+
+
+def parse_pattern(text: str, where: str = "pattern") -> tuple[Element, ...]:
+    """Read a pattern.  Raises FormatError that quotes the place."""
+    tokens = _tokens(text.encode(), where)
+    items, rest = _group(tokens, 0, where, inside=False)
+    assert rest == len(tokens)
+    return items
+
+
+def parse_key(name: str, value: str, where: str) -> Key:
+    """Read one line of a `[pattern.keys]` table: `"field"`, `"field:type"`, with ` to "TEXT"` or ` to end` behind."""
+    spec, _, ends = value.partition(" to ")
+    field, _, kind = spec.partition(":")
+    kind = kind or "text"
+    if kind not in (*TYPES, "text"):
+        raise FormatError(f"key {name!r} has the unknown type {kind!r}", where=where, todo=f"use one of {TYPES}")
+    _check_field(field, where)
+    stop = ", " if not ends else "" if ends == "end" else ends.strip('"')
+    return Key(name.encode(), field, kind, stop.encode())
+
+
+def _check_field(field: str, where: str) -> None:
+    if field != "_" and field not in FIELDS:
+        raise FormatError(
+            f"unknown field {field!r}", where=where, why="the fields are a closed list", todo=f"use one of {sorted(FIELDS)}"
+        )
+
+
+def _tokens(text: bytes, where: str) -> list[tuple[str, bytes]]:
+    """Split into ("lit", bytes), ("open", b""), ("close", b"") and ("element", inside of the braces)."""
+    out: list[tuple[str, bytes]] = []
+    literal = bytearray()
+
+    def flush() -> None:
+        if literal:
+            out.append(("lit", bytes(literal)))
+            literal.clear()
+
+    i = 0
+    while i < len(text):
+        two = text[i : i + 2]
+        if two in (b"{{", b"}}"):
+            literal += two[:1]
+            i += 2
+        elif two == b"{?":
+            flush()
+            out.append(("open", b""))
+            i += 2
+        elif text[i : i + 1] == b"{":
+            flush()
+            end = text.find(b"}", i)
+            if end < 0:
+                raise FormatError(f"'{{' without '}}' at byte {i}", where=where)
+            out.append(("element", text[i + 1 : end]))
+            i = end + 1
+        elif text[i : i + 1] == b"}":
+            flush()
+            out.append(("close", b""))
+            i += 1
+        else:
+            literal.append(text[i])
+            i += 1
+    flush()
+    return out
+
+
+def _group(tokens: list[tuple[str, bytes]], at: int, where: str, *, inside: bool) -> tuple[tuple[Element, ...], int]:
+    items: list[Element] = []
+    while at < len(tokens):
+        kind, text = tokens[at]
+        at += 1
+        if kind == "lit":
+            items.append(Lit(text))
+        elif kind == "open":
+            group, at = _group(tokens, at, where, inside=True)
+            if not group or not isinstance(group[0], Lit):
+                raise FormatError("an optional group must begin with literal text", where=where)
+            items.append(Optional(group))
+        elif kind == "close":
+            if not inside:
+                raise FormatError("'}' without '{'", where=where, todo="write }} for a literal brace")
+            return _join(items), at
+        else:
+            items.append(_element(text.decode(), where))
+    if inside:
+        raise FormatError("'{?' without '}'", where=where)
+    return _join(items), at
+
+
+def _element(text: str, where: str) -> Element:
+    if text == "keys":
+        return Keys()
+    if text == "message":
+        return Message()
+    field, _, kind = text.partition(":")
+    _check_field(field, where)
+    if not kind:
+        return Until(field, b"", consume=True)
+    if kind.startswith('to "') and kind.endswith('"') and len(kind) > 5:
+        return Until(field, kind[4:-1].encode(), consume=False)
+    if kind not in TYPES + ENVELOPE_TYPES:
+        raise FormatError(f"unknown type {kind!r} in {{{text}}}", where=where, todo=f"use one of {TYPES}")
+    return Typed(field, kind)
+
+
+def _join(items: list[Element]) -> tuple[Element, ...]:
+    """Give each `{field}` the literal behind it as its terminator."""
+    out: list[Element] = []
+    for item in items:
+        before = out[-1] if out else None
+        if isinstance(item, Lit) and isinstance(before, Until) and before.consume and not before.text:
+            out[-1] = Until(before.field, item.text)
+        else:
+            out.append(item)
+    return tuple(out)

@@ -1,0 +1,172 @@
+"""Read format files into typed, checked descriptions.
+
+A format is one TOML file: `id`, `title`, `url`, `programs`, and patterns in the order in which they are tried.  An
+envelope file (folder `envelope/`) has the same shape; its patterns end in `{message}`.  See `formats.language`.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mailripple.errors import FormatError
+from mailripple.formats.language import Element, Key, parse_key, parse_pattern
+from mailripple.tables import FIELDS, KINDS, STATUSES
+
+
+class Sample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A log line and the fields of the event that it gives (none for a skipped line)."""
+
+    line: str
+    event: dict[str, Any] = {}
+
+
+class _RawPattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    match: str
+    sample: list[Sample]
+    kind: str = ""
+    keys: dict[str, str] = {}
+    status: list[list[str]] = []
+    program: str = ""
+    note: str = ""
+
+
+class _RawFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    id: str
+    title: str
+    url: str
+    pattern: list[_RawPattern]
+    programs: list[str] = []
+    rank: int = 50
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRule:
+    """If the field begins with `text` (is `text`, if `exact`), the record has that status.  Field "": always."""
+
+    field: str
+    text: bytes
+    exact: bool
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """One kind of line: what it looks like, what event it is (`kind` "": skipped on purpose), and its proof."""
+
+    format: str
+    name: str
+    kind: str
+    items: tuple[Element, ...]
+    keys: tuple[Key, ...]
+    status: tuple[StatusRule, ...]
+    program: str
+    samples: tuple[Sample, ...]
+    match: str
+
+    @property
+    def id(self) -> str:
+        return f"{self.format}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format file."""
+
+    id: str
+    title: str
+    url: str
+    subject: str
+    programs: tuple[str, ...]
+    rank: int
+    patterns: tuple[Pattern, ...]
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class FormatSet:
+    """All formats of a run: envelopes in the order in which they are tried, and messages by program."""
+
+    envelopes: tuple[Format, ...]
+    messages: tuple[Format, ...]
+    patterns: tuple[Pattern, ...] = field(default=())
+
+    def by_program(self) -> dict[str, Format]:
+        return {program: f for f in self.messages for program in f.programs}
+
+
+def read_format(text: str, path: str, subject: str) -> Format:
+    """One format file.  Raises FormatError with the place of what is wrong."""
+    try:
+        raw = msgspec.convert(tomllib.loads(text), _RawFormat)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise FormatError("a format file could not be read", why=str(error), where=path) from error
+    patterns = tuple(_pattern(raw, p, path) for p in raw.pattern)
+    names = [p.name for p in patterns]
+    if len(set(names)) != len(names):
+        raise FormatError("two patterns have the same name", where=path, why=str(sorted(names)))
+    return Format(raw.id, raw.title, raw.url, subject, tuple(raw.programs), raw.rank, patterns, path)
+
+
+def _pattern(raw: _RawFormat, p: _RawPattern, path: str) -> Pattern:
+    where = f"{path}: pattern {p.name!r}"
+    if p.kind not in KINDS:
+        raise FormatError(f"unknown kind {p.kind!r}", where=where, todo=f"use one of {', '.join(KINDS[1:])}")
+    if not p.sample:
+        raise FormatError("a pattern without a sample", where=where, todo="add a line that it matches: sample = [{ line = '...' }]")
+    items = parse_pattern(p.match, where)
+    keys = tuple(parse_key(name, value, where) for name, value in p.keys.items())
+    rules = tuple(_rule(rule, where) for rule in p.status)
+    return Pattern(raw.id, p.name, p.kind, items, keys, rules, p.program, tuple(p.sample), p.match)
+
+
+def _rule(rule: list[str], where: str) -> StatusRule:
+    if len(rule) != 3 or (rule[0] != "*" and rule[0] not in FIELDS) or rule[2] not in STATUSES[1:]:
+        raise FormatError(
+            f"not a status rule: {rule}", where=where, why="a rule is [field or *, beginning of its text, status]"
+        )
+    exact = rule[1].endswith("$")
+    text = rule[1].removesuffix("$")
+    return StatusRule("" if rule[0] == "*" else rule[0], text.encode(), exact, STATUSES.index(rule[2]))
+
+
+def bundled() -> Iterable[tuple[str, str, str]]:
+    """(path, subject, text) of the format files of the package."""
+    root = resources.files("mailripple.formats")
+    for subject in ("envelope", "dns", "mail"):
+        folder = root / subject
+        for entry in sorted(folder.iterdir(), key=lambda e: e.name):
+            if entry.name.endswith(".toml"):
+                yield f"{subject}/{entry.name}", subject, entry.read_text(encoding="utf-8")
+
+
+def load_formats(extra: Sequence[Path] = ()) -> FormatSet:
+    """The bundled formats, and those of the administrator's own folders (which win where both know a program)."""
+    found = [read_format(text, path, subject) for path, subject, text in bundled()]
+    for folder in extra:
+        for path in sorted(folder.glob("**/*.toml")):
+            subject = path.parent.name if path.parent.name in ("envelope", "dns", "mail") else "mail"
+            found.append(read_format(path.read_text(encoding="utf-8"), str(path), subject))
+    return assemble(found)
+
+
+def assemble(found: Sequence[Format]) -> FormatSet:
+    """Order the formats; a format that comes later takes a program over from an earlier one."""
+    envelopes = tuple(sorted((f for f in found if f.subject == "envelope"), key=lambda f: f.rank))
+    messages: list[Format] = []
+    taken: set[str] = set()
+    for f in reversed([f for f in found if f.subject != "envelope"]):
+        programs = tuple(p for p in f.programs if p not in taken)
+        taken.update(programs)
+        messages.append(Format(f.id, f.title, f.url, f.subject, programs, f.rank, f.patterns, f.path))
+    messages.reverse()
+    patterns = tuple(p for f in (*envelopes, *messages) for p in f.patterns)
+    return FormatSet(envelopes, tuple(messages), patterns)

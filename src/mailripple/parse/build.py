@@ -1,0 +1,119 @@
+"""From translated kernels to callable machine code, and the cache that keeps it between runs."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from mailripple.parse.cache import cache_directory
+from mailripple.parse.native import functions_of, translate
+
+#: What keeps the machine code alive: engines must not be freed while their functions can be called.
+_ENGINES: list[Any] = []
+
+
+class Kernels:
+    """The entries of some kernel modules, as attributes: each takes and gives plain integers."""
+
+    def __init__(self, modules: Sequence[ModuleType]) -> None:
+        self._entries = _load(modules)
+
+    def __getattr__(self, name: str) -> Callable[..., int]:
+        try:
+            return self._entries[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+def _machine() -> Any:
+    import llvmlite.binding as llvm
+
+    for start in ("initialize_native_target", "initialize_native_asmprinter"):
+        getattr(llvm, start)()
+    target = llvm.Target.from_default_triple()
+    return target.create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, codemodel="jitdefault"
+    )
+
+
+def digest(modules: Sequence[ModuleType]) -> str:
+    """Changes with the source of the kernels, of this compiler, of what they import, LLVM, and the processor."""
+    import llvmlite
+    import llvmlite.binding as llvm
+
+    total = hashlib.sha256(f"{llvmlite.__version__} {llvm.get_host_cpu_name()}".encode())
+    total.update(llvm.get_host_cpu_features().flatten().encode())
+    here = Path(__file__).parent
+    files = {here / "native.py", here / "build.py", here / "layout.py", here.parent / "tables.py"}
+    files |= {Path(str(module.__file__)) for module in modules}
+    for path in sorted(files):
+        total.update(path.read_bytes())
+    return total.hexdigest()[:24]
+
+
+def compile_modules(modules: Sequence[ModuleType], machine: Any) -> bytes:
+    """Object code of all kernel functions of the modules."""
+    import llvmlite.binding as llvm
+
+    module = llvm.parse_assembly(translate(functions_of(modules)))
+    module.triple = machine.triple
+    module.data_layout = str(machine.target_data)
+    module.verify()
+    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    code: bytes = machine.emit_object(module)
+    return code
+
+
+def _load(modules: Sequence[ModuleType]) -> dict[str, Callable[..., int]]:
+    import inspect
+
+    import llvmlite.binding as llvm
+
+    machine = _machine()
+    code = _cached(modules, machine)
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    _ENGINES.append(engine)
+    entries: dict[str, Callable[..., int]] = {}
+    for function in functions_of(modules):
+        if function.__kernel__ == "entry":  # type: ignore[attr-defined]
+            count = len(inspect.signature(function).parameters)
+            shape = ctypes.CFUNCTYPE(ctypes.c_int64, *([ctypes.c_int64] * count))
+            entries[function.__name__] = shape(engine.get_function_address(function.__name__))
+    return entries
+
+
+def _cached(modules: Sequence[ModuleType], machine: Any) -> bytes:
+    """The object code from the cache if it is whole, else made anew and kept there if that is possible."""
+    directory = cache_directory()
+    if directory is None:
+        return compile_modules(modules, machine)
+    path = directory / f"kernels-{digest(modules)}.o"
+    try:
+        stored = path.read_bytes()
+        if hashlib.sha256(stored[32:]).digest() == stored[:32]:
+            return stored[32:]
+    except OSError:
+        pass
+    code = compile_modules(modules, machine)
+    _keep(path, hashlib.sha256(code).digest() + code)
+    return code
+
+
+def _keep(path: Path, content: bytes) -> None:
+    """Write whole or not at all: another process may be reading."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as out:
+            out.write(content)
+        os.replace(out.name, path)
+    except OSError:
+        return

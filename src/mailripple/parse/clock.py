@@ -1,0 +1,209 @@
+"""Kernel: time stamps to microseconds of civil time or UTC.
+
+What a stamp says is kept apart from what must be inferred: `TS_KIND` tells whether the year and the offset were
+there.  `parse.timemap` adds what is missing.
+"""
+
+from __future__ import annotations
+
+from mailripple.parse import layout as L
+from mailripple.parse.native import i64, part, put64, u8, u16, u32
+from mailripple.parse.text import is_digit
+
+SECOND = 1_000_000
+DAY = 86_400
+MONTHS = tuple(int.from_bytes(m.encode(), "little") for m in "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split())
+
+
+@part
+def days_from_civil(year: int, month: int, day: int) -> int:
+    """Days since 1970-01-01 of a proleptic Gregorian date (H. Hinnant's algorithm)."""
+    if month <= 2:
+        year -= 1
+    era = year // 400
+    yoe = year - era * 400
+    shifted = month - 3 if month > 2 else month + 9
+    doy = (153 * shifted + 2) // 5 + day - 1
+    return era * 146097 + yoe * 365 + yoe // 4 - yoe // 100 + doy - 719468
+
+
+@part
+def two(p: int) -> int:
+    """Value of two digits at p, or -1."""
+    a = u8(p) - 48
+    b = u8(p + 1) - 48
+    if a < 0 or a > 9 or b < 0 or b > 9:
+        return -1
+    return a * 10 + b
+
+
+@part
+def month_number(p: int) -> int:
+    """1 to 12 from three letters (English, as all these servers write them), or 0."""
+    word = u16(p) | (u8(p + 2) << 16)
+    for k in range(12):
+        if word == MONTHS[k]:
+            return k + 1
+    return 0
+
+
+@part
+def read_clock(p: int, e: int) -> int:
+    """Seconds of the day of `HH:MM:SS` at p, or -1."""
+    if p + 8 > e or u8(p + 2) != 58 or u8(p + 5) != 58:
+        return -1
+    h = two(p)
+    m = two(p + 3)
+    s = two(p + 6)
+    if h < 0 or h > 23 or m < 0 or m > 59 or s < 0 or s > 60:
+        return -1
+    return h * 3600 + m * 60 + s
+
+
+@part
+def read_fraction(ctx: int, p: int, e: int) -> int:
+    """Add the `.123456` at p to the stamp; the position behind it."""
+    if p + 1 >= e or u8(p) != 46 or not is_digit(u8(p + 1)):
+        return p
+    p += 1
+    scale = SECOND
+    value = 0
+    while p < e and is_digit(u8(p)):
+        if scale > 1:
+            scale //= 10
+            value += (u8(p) - 48) * scale
+        p += 1
+    put64(ctx + L.TS, i64(ctx + L.TS) + value)
+    return p
+
+
+@part
+def month_days(year: int, month: int) -> int:
+    """Days of a month."""
+    if month == 2:
+        return 29 if (year % 4 == 0 and year % 100 != 0) or year % 400 == 0 else 28
+    return 30 if month == 4 or month == 6 or month == 9 or month == 11 else 31
+
+
+@part
+def set_stamp(ctx: int, year: int, month: int, day: int, seconds: int, kind: int) -> int:
+    """Store the stamp; False where no calendar has that day."""
+    if year < 1 or month < 1 or month > 12 or day < 1 or day > month_days(year, month) or seconds < 0:
+        return 0
+    put64(ctx + L.TS, (days_from_civil(year, month, day) * DAY + seconds) * SECOND)
+    put64(ctx + L.TS_KIND, kind)
+    return 1
+
+
+@part
+def stamp_rfc3164(ctx: int, p: int, e: int) -> int:
+    """`Oct 27 01:17:13`, day padded by a space or not; the year 2000 stands for the unknown one (it has a 29 February)."""
+    if p + 14 > e:
+        return -1
+    if p + 15 <= e and i64(p) == i64(ctx + L.SEEN) and u32(p + 8) == i64(ctx + L.SEEN_REST) and u8(p + 12) == 58:
+        seconds = two(p + 13)
+        if seconds >= 0 and seconds <= 60:
+            put64(ctx + L.TS, i64(ctx + L.SEEN_MINUTE) + seconds * SECOND)
+            put64(ctx + L.TS_KIND, L.CIVIL_NO_YEAR)
+            return read_fraction(ctx, p + 15, e)
+        return -1
+    month = month_number(p)
+    if month == 0 or u8(p + 3) != 32:
+        return -1
+    at = p + 4
+    if u8(at) == 32:
+        at += 1
+    day = u8(at) - 48
+    at += 1
+    if is_digit(u8(at)):
+        day = day * 10 + u8(at) - 48
+        at += 1
+    if day < 1 or day > 31 or u8(at) != 32:
+        return -1
+    seconds = read_clock(at + 1, e)
+    if seconds < 0 or not set_stamp(ctx, 2000, month, day, seconds, L.CIVIL_NO_YEAR):
+        return -1
+    if at == p + 6 and seconds % 60 < 60:
+        put64(ctx + L.SEEN, i64(p))
+        put64(ctx + L.SEEN_REST, u32(p + 8))
+        put64(ctx + L.SEEN_MINUTE, i64(ctx + L.TS) - two(p + 13) * SECOND)
+    return read_fraction(ctx, at + 9, e)
+
+
+@part
+def stamp_dmy(ctx: int, p: int, e: int) -> int:
+    """`27-Oct-2024 01:17:13` with an optional fraction (BIND's own files)."""
+    if p + 20 > e or u8(p + 2) != 45 or u8(p + 6) != 45 or u8(p + 11) != 32:
+        return -1
+    same = i64(p) == i64(ctx + L.SEEN2) and i64(p + 8) == i64(ctx + L.SEEN2 + 8) and u8(p + 16) == i64(ctx + L.SEEN2_REST)
+    if same and u8(p + 17) == 58:
+        seconds = two(p + 18)
+        if seconds < 0 or seconds > 60:
+            return -1
+        put64(ctx + L.TS, i64(ctx + L.SEEN2_MINUTE) + seconds * SECOND)
+        put64(ctx + L.TS_KIND, L.CIVIL)
+        return read_fraction(ctx, p + 20, e)
+    return slow_dmy(ctx, p, e)
+
+
+@part
+def slow_dmy(ctx: int, p: int, e: int) -> int:
+    day = two(p)
+    month = month_number(p + 3)
+    high = two(p + 7)
+    low = two(p + 9)
+    seconds = read_clock(p + 12, e)
+    if day < 0 or high < 0 or low < 0 or not set_stamp(ctx, high * 100 + low, month, day, seconds, L.CIVIL):
+        return -1
+    put64(ctx + L.SEEN2, i64(p))
+    put64(ctx + L.SEEN2 + 8, i64(p + 8))
+    put64(ctx + L.SEEN2_REST, u8(p + 16))
+    put64(ctx + L.SEEN2_MINUTE, i64(ctx + L.TS) - two(p + 18) * SECOND)
+    return read_fraction(ctx, p + 20, e)
+
+
+@part
+def stamp_iso(ctx: int, p: int, e: int) -> int:
+    """`2024-10-27T01:17:13`, optional fraction, optional `Z`, `+02:00` or `+0200` (RFC 3339)."""
+    if p + 19 > e or u8(p + 4) != 45 or u8(p + 7) != 45 or (u8(p + 10) != 84 and u8(p + 10) != 32):
+        return -1
+    if i64(p) == i64(ctx + L.SEEN3) and i64(p + 8) == i64(ctx + L.SEEN3 + 8) and u8(p + 16) == 58:
+        seconds = two(p + 17)
+        if seconds < 0 or seconds > 60:
+            return -1
+        put64(ctx + L.TS, i64(ctx + L.SEEN3_MINUTE) + seconds * SECOND)
+        put64(ctx + L.TS_KIND, L.CIVIL)
+    else:
+        high = two(p)
+        low = two(p + 2)
+        seconds = read_clock(p + 11, e)
+        if high < 0 or low < 0:
+            return -1
+        if not set_stamp(ctx, high * 100 + low, two(p + 5), two(p + 8), seconds, L.CIVIL):
+            return -1
+        put64(ctx + L.SEEN3, i64(p))
+        put64(ctx + L.SEEN3 + 8, i64(p + 8))
+        put64(ctx + L.SEEN3_MINUTE, i64(ctx + L.TS) - two(p + 17) * SECOND)
+    return read_offset(ctx, read_fraction(ctx, p + 19, e), e)
+
+
+@part
+def read_offset(ctx: int, p: int, e: int) -> int:
+    """Subtract the `+02:00`, `+0200` or `Z` at p, if one stands there; the position behind it."""
+    if p >= e:
+        return p
+    c = u8(p)
+    if c == 90:
+        put64(ctx + L.TS_KIND, L.UTC)
+        return p + 1
+    if (c != 43 and c != 45) or p + 5 > e:
+        return p
+    hours = two(p + 1)
+    at = p + 4 if u8(p + 3) == 58 else p + 3
+    minutes = two(at)
+    if hours < 0 or minutes < 0 or at + 2 > e:
+        return p
+    offset = (hours * 60 + minutes) * 60 * SECOND
+    put64(ctx + L.TS, i64(ctx + L.TS) - (offset if c == 43 else -offset))
+    put64(ctx + L.TS_KIND, L.UTC)
+    return at + 2

@@ -1,0 +1,247 @@
+"""From formats to the kernel's program: rows [op, a, b, c, d, slot] and a block of literals.
+
+Patterns keep their order.  Neighbours that begin alike share that beginning, so that `{queue_id:qid}: from=` and
+`{queue_id:qid}: to=` read the queue id once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from mailripple.errors import FormatError
+from mailripple.formats.language import Element, Key, Keys, Lit, Message, Optional, Typed, Until
+from mailripple.formats.load import FormatSet, Pattern
+from mailripple.parse import layout as L
+from mailripple.tables import KINDS
+
+_TIMES = {"rfc3164": L.T_RFC3164, "iso": L.T_ISO, "dmy": L.T_DMY}
+_TYPED = {
+    "word": L.WORD_OP,
+    "int": L.INT,
+    "ip": L.IP,
+    "qid": L.QID,
+    "addr": L.ADDR,
+    "addrs": L.ADDRS,
+    "host": L.HOST,
+    "sd": L.SD,
+    "program": L.PROGRAM,
+}
+_MONTHS = b"JFMASOND"
+_DIGITS = b"0123456789"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A compiled set of formats: all that the kernel needs of them.
+
+    `ops` (rows, 6) int64; `literals` bytes; `switch` (256,) row at which a line with that first byte begins;
+    `programs` name -> row; `patterns` in the order of their numbers.
+    """
+
+    ops: npt.NDArray[np.int64]
+    literals: bytes
+    switch: npt.NDArray[np.int64]
+    programs: dict[str, int]
+    patterns: tuple[Pattern, ...]
+
+
+@dataclass(slots=True)
+class _Assembler:
+    rows: list[list[int]] = field(default_factory=list)
+    literals: bytearray = field(default_factory=bytearray)
+
+    def row(self, op: int, a: int = 0, b: int = 0, c: int = 0, d: int = 0, slot: int = -1) -> int:
+        self.rows.append([op, a, b, c, d, slot])
+        return len(self.rows) - 1
+
+    def place(self, text: bytes) -> int:
+        """Where `text` stands among the literals (8 readable bytes follow each)."""
+        at = self.literals.find(text)
+        if at < 0:
+            at = len(self.literals)
+            self.literals += text
+        return at
+
+    def literal(self, op: int, text: bytes, slot: int = -1, *, extra: int = 0) -> int:
+        head = text[:8]
+        value = int.from_bytes(head.ljust(8, b"\0"), "little", signed=True)
+        mask = -1 if len(head) == 8 else (1 << (8 * len(head))) - 1
+        rest = self.place(text[8:]) if len(text) > 8 else 0
+        return self.row(op, value, mask, len(text), rest | extra, slot)
+
+
+def slot_of(name: str) -> int:
+    return -1 if name == "_" else L.SLOT[name]
+
+
+def compile_formats(formats: FormatSet) -> Program:
+    """Compile envelopes and messages into one program."""
+    out = _Assembler()
+    out.row(L.FAIL)
+    number = {p.id: i for i, p in enumerate(formats.patterns)}
+    programs: dict[str, int] = {}
+    for f in formats.messages:
+        at = len(out.rows)
+        _alternatives(out, [(p.items, p) for p in f.patterns], number, programs)
+        for name in f.programs:
+            programs[name] = at
+    switch = _switch(out, formats, number, programs)
+    return Program(np.array(out.rows, np.int64), bytes(out.literals), switch, programs, formats.patterns)
+
+
+def _switch(
+    out: _Assembler, formats: FormatSet, number: dict[str, int], programs: dict[str, int]
+) -> npt.NDArray[np.int64]:
+    """For each first byte the row that tries, in order, the envelopes which can begin with it."""
+    starts = [(_first_bytes(p.items), p) for f in formats.envelopes for p in f.patterns]
+    switch = np.zeros(256, np.int64)
+    made: dict[tuple[str, ...], int] = {}
+    for byte in range(256):
+        wanted = [p for allowed, p in starts if byte in allowed]
+        group = tuple(p.id for p in wanted)
+        if wanted and group not in made:
+            made[group] = len(out.rows)
+            _alternatives(out, [(p.items, p) for p in wanted], number, programs)
+        switch[byte] = made.get(group, 0)
+    return switch
+
+
+def _first_bytes(items: tuple[Element, ...]) -> frozenset[int]:
+    first = items[0]
+    if isinstance(first, Lit):
+        return frozenset(first.text[:1])
+    if isinstance(first, Optional):
+        return _first_bytes(first.items) | _first_bytes(items[1:])
+    if isinstance(first, Typed) and first.type in ("iso", "dmy"):
+        return frozenset(_DIGITS)
+    if isinstance(first, Typed) and first.type in ("rfc3164",):
+        return frozenset(_MONTHS)
+    return frozenset(range(256))
+
+
+_Branch = tuple[tuple[Element, ...], Pattern]
+
+
+def _alternatives(out: _Assembler, branches: list[_Branch], number: dict[str, int], programs: dict[str, int]) -> None:
+    """The branches in order; neighbours with the same beginning are joined."""
+    groups: list[list[_Branch]] = []
+    for branch in branches:
+        if groups and _shared(groups[-1][0][0], branch[0]):
+            groups[-1].append(branch)
+        else:
+            groups.append([branch])
+    for i, group in enumerate(groups):
+        alternative = out.row(L.ALT) if i < len(groups) - 1 else -1
+        _branch(out, group, number, programs)
+        if alternative >= 0:
+            out.rows[alternative][4] = len(out.rows)
+
+
+def _shared(left: tuple[Element, ...], right: tuple[Element, ...]) -> bool:
+    if not left or not right:
+        return False
+    a, b = left[0], right[0]
+    if isinstance(a, Lit) and isinstance(b, Lit):
+        return a.text[:1] == b.text[:1]
+    return a == b and not isinstance(a, Keys | Message)
+
+
+def _branch(out: _Assembler, group: list[_Branch], number: dict[str, int], programs: dict[str, int]) -> None:
+    if len(group) == 1:
+        items, pattern = group[0]
+        for item in items:
+            _element(out, item, pattern, number, programs)
+        _finish(out, pattern, number, programs)
+        return
+    first = group[0][0][0]
+    if isinstance(first, Lit):
+        texts = [items[0].text for items, _ in group if isinstance(items[0], Lit)]
+        n = 0
+        while all(len(t) > n and t[n] == texts[0][n] for t in texts):
+            n += 1
+        out.literal(L.LIT, texts[0][:n])
+        rest = [_behind(items, n) for items, _ in group]
+    else:
+        _element(out, first, group[0][1], number, programs)
+        rest = [items[1:] for items, _ in group]
+    _alternatives(out, [(r, p) for r, (_, p) in zip(rest, group, strict=True)], number, programs)
+
+
+def _behind(items: tuple[Element, ...], n: int) -> tuple[Element, ...]:
+    """The items without the first n bytes of the literal that they begin with."""
+    assert isinstance(items[0], Lit)
+    left = items[0].text[n:]
+    return (Lit(left), *items[1:]) if left else items[1:]
+
+
+def _element(out: _Assembler, item: Element, pattern: Pattern, number: dict[str, int], programs: dict[str, int]) -> None:
+    if isinstance(item, Lit):
+        out.literal(L.LIT, item.text)
+    elif isinstance(item, Until):
+        slot = slot_of(item.field)
+        if not item.text:
+            out.row(L.REST, slot=slot)
+        else:
+            out.row(L.UNTIL if item.consume else L.UPTO, c=len(item.text), d=out.place(item.text), slot=slot)
+    elif isinstance(item, Optional):
+        first = item.items[0]
+        assert isinstance(first, Lit)
+        at = out.literal(L.OPT, first.text)
+        for inner in item.items[1:]:
+            _element(out, inner, pattern, number, programs)
+        out.rows[at][5] = len(out.rows)
+    elif isinstance(item, Keys):
+        _keys(out, pattern.keys)
+    elif isinstance(item, Typed):
+        _typed(out, item)
+    else:
+        _message(out, pattern, programs)
+
+
+def _typed(out: _Assembler, item: Typed) -> None:
+    if item.type in _TIMES:
+        out.row(L.TIME, a=_TIMES[item.type])
+    elif item.type in ("peer", "mx"):
+        out.row(L.PEER, a=L.SLOT["client_ip" if item.type == "peer" else "relay_ip"], slot=slot_of(item.field))
+    else:
+        out.row(_TYPED[item.type], slot=slot_of(item.field))
+
+
+def _keys(out: _Assembler, keys: Sequence[Key]) -> None:
+    """The list's row and a row a key; see `machine.run_keys` for how they are packed."""
+    types = {"text": 0, "word": 0, "qid": 0, "ip": 0, "int": L.INT, "addr": L.ADDR}
+    types["peer"] = L.PEER + L.SLOT["client_ip"]
+    types["mx"] = L.PEER + L.SLOT["relay_ip"]
+    out.row(L.KEYS, a=len(keys))
+    for key in keys:
+        if key.type not in types:
+            raise FormatError(f"a key cannot have the type {key.type!r}", where=key.name.decode())
+        ends = out.place(key.ends)
+        extra = (ends << 20) | (len(key.ends) << 40) | (types[key.type] << 50)
+        out.literal(L.FAIL, key.name + b"=", slot_of(key.field), extra=extra)
+
+
+def _message(out: _Assembler, pattern: Pattern, programs: dict[str, int]) -> None:
+    if not pattern.program:
+        out.row(L.DISPATCH)
+    elif pattern.program in programs:
+        out.row(L.JUMP, d=programs[pattern.program])
+    else:
+        raise FormatError(f"no format is for the program {pattern.program!r}", where=pattern.id)
+
+
+def _finish(out: _Assembler, pattern: Pattern, number: dict[str, int], programs: dict[str, int]) -> None:
+    if pattern.items and isinstance(pattern.items[-1], Message):
+        return
+    for rule in pattern.status:
+        slot = slot_of(rule.field) if rule.field else -1
+        extra = (rule.status | (256 if rule.exact else 0)) << 32
+        out.literal(L.STATUS_OP, rule.text, slot, extra=extra)
+    if pattern.kind:
+        out.row(L.EMIT, a=number[pattern.id], b=KINDS.index(pattern.kind))
+    else:
+        out.row(L.SKIP, a=number[pattern.id])

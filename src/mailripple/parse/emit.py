@@ -1,0 +1,300 @@
+"""Kernel: keys for names, and the row of an event.
+
+A key is an int64 that stands for a name in every table of a run: an IPv4 address is its own key, everything else is
+a seeded hash whose text is kept once in the dictionary (16-byte slots: key, place in the arena).
+"""
+
+from __future__ import annotations
+
+from mailripple.parse import layout as L
+from mailripple.parse.native import i64, part, put32, put64, u8
+from mailripple.parse.text import (
+    TEXT_KEY,
+    V4_KEY,
+    find_last_byte,
+    hash_lower,
+    hash_text,
+    lower8,
+    read_ipv4,
+    read_ipv6,
+    skip_address_text,
+    skip_ipv4,
+)
+from mailripple.tables import QTYPES
+
+MAX_NAME = 512
+
+
+@part
+def slot_begin(ctx: int, slot: int) -> int:
+    return i64(i64(ctx + L.SLOTS) + 16 * slot)
+
+
+@part
+def slot_end(ctx: int, slot: int) -> int:
+    return i64(i64(ctx + L.SLOTS) + 16 * slot + 8)
+
+
+@part
+def remember(ctx: int, key: int, p: int, n: int, lower: int) -> int:
+    """Keep the text of `key` in the dictionary, once.  Long names are cut; a full dictionary keeps only the key."""
+    table = i64(ctx + L.DICT)
+    mask = i64(ctx + L.DICT_MASK)
+    at = key & mask
+    while True:
+        found = i64(table + 16 * at)
+        if found == key:
+            return key
+        if found == 0:
+            break
+        at = (at + 1) & mask
+    n = min(n, MAX_NAME)
+    used = i64(ctx + L.ARENA_N)
+    if i64(ctx + L.DICT_FREE) <= 0:
+        put64(ctx + L.DICT_FULL, 1)
+        return key
+    put64(table + 16 * at, key)
+    put64(table + 16 * at + 8, (used << 16) | n)
+    arena = i64(ctx + L.ARENA) + used
+    for k in range(0, n, 8):
+        word = i64(p + k)
+        put64(arena + k, lower8(word) if lower != 0 else word)
+    put64(ctx + L.ARENA_N, used + n)
+    put64(ctx + L.DICT_N, i64(ctx + L.DICT_N) + 1)
+    put64(ctx + L.DICT_FREE, i64(ctx + L.DICT_FREE) - 1)
+    return key
+
+
+@part
+def text_key(ctx: int, p: int, n: int) -> int:
+    """Key of a name without regard to case."""
+    return (hash_lower(p, n, i64(ctx + L.SEED)) & (TEXT_KEY - 1)) | TEXT_KEY
+
+
+@part
+def name_key(ctx: int, p: int, n: int) -> int:
+    """Key of a name without regard to case, remembered; 0 for the empty name."""
+    if n <= 0:
+        return 0
+    return remember(ctx, text_key(ctx, p, n), p, n, 1)
+
+
+@part
+def address_key(ctx: int, p: int, e: int) -> int:
+    """Key of the IP address in [p, e), v4-mapped addresses as their IPv4; 0 where it is none."""
+    if skip_ipv4(p, e) == e and p < e:
+        return V4_KEY + read_ipv4(p, e)
+    out = i64(ctx + L.SCRATCH)
+    if not read_ipv6(p, e, out):
+        return 0
+    if i64(out) == 0 and (i64(out + 8) & 0xFFFFFFFF) == 0xFFFF0000:
+        return V4_KEY + (u8(out + 12) << 24 | u8(out + 13) << 16 | u8(out + 14) << 8 | u8(out + 15))
+    key = (hash_text(out, 16, i64(ctx + L.SEED)) & (TEXT_KEY - 1)) | TEXT_KEY
+    return remember(ctx, key, out, 16, 0)
+
+
+@part
+def bracket_key(ctx: int, p: int, e: int, slot: int) -> int:
+    """Key of the address in the last brackets of `name [address] ...`; its place goes to `slot`.  0 if none."""
+    close = find_last_byte(p, e, 93)
+    if close < 0:
+        return 0
+    start = find_last_byte(p, close, 91)
+    if start < 0:
+        return 0
+    start += 1
+    if close - start > 5 and (i64(start) | 0x2020202020) & 0xFFFFFFFFFF == 0x3A36767069:
+        start += 5
+    if skip_address_text(start, close) != close:
+        return 0
+    key = address_key(ctx, start, close)
+    if key != 0:
+        set_slot(ctx, slot, start, close)
+    return key
+
+
+@part
+def set_slot(ctx: int, slot: int, p: int, e: int) -> int:
+    """Keep [p, e) as the slot's text."""
+    at = i64(ctx + L.SLOTS) + 16 * slot
+    put64(at, p)
+    put64(at + 8, e)
+    put64(ctx + L.HAVE, i64(ctx + L.HAVE) | (1 << slot))
+
+
+@part
+def put_rcpt(ctx: int, p: int, e: int) -> int:
+    """Add the recipient in [p, e) to the side table: the key of what follows the last `@`, 0 for a local name."""
+    at = find_last_byte(p, e, 64)
+    key = 0
+    if at >= 0:
+        at += 1
+        if e > at and u8(e - 1) == 62:
+            e -= 1
+        if e > at and u8(e - 1) == 46:
+            e -= 1
+        key = name_key(ctx, at, e - at)
+    n = i64(ctx + L.NRCPT)
+    put64(i64(ctx + L.RCPTS) + 8 * n, key)
+    put64(ctx + L.NRCPT, n + 1)
+
+
+@part
+def qtype_code(p: int, e: int) -> int:
+    """Index into QTYPES; 0 for a type that is not counted by itself."""
+    n = e - p
+    if n < 1 or n > 6:
+        return 0
+    word = i64(p) & ((1 << (8 * n)) - 1)
+    for k in range(1, QTYPE_COUNT):
+        if word == QTYPE_WORDS[k]:
+            return k
+    return 0
+
+
+@part
+def server_key(ctx: int) -> int:
+    """Key of the host that wrote the line; the last one is kept at hand, for most logs have one."""
+    slot = L.SLOT_HOST
+    if i64(ctx + L.HAVE) & (1 << slot) == 0:
+        return i64(ctx + L.BASE)
+    p = slot_begin(ctx, slot)
+    n = slot_end(ctx, slot) - p
+    word = i64(p)
+    if n <= 8:
+        word &= -1 if n == 8 else (1 << (8 * n)) - 1
+        if word == i64(ctx + L.HOST_WORD) and n == i64(ctx + L.HOST_LEN):
+            return i64(ctx + L.HOST_KEY)
+    key = name_key(ctx, p, n)
+    if n <= 8:
+        put64(ctx + L.HOST_WORD, word)
+        put64(ctx + L.HOST_LEN, n)
+        put64(ctx + L.HOST_KEY, key)
+    return key
+
+
+@part
+def slot_hash(ctx: int, slot: int) -> int:
+    """Hash of a slot's text as it stands; 0 where the slot is empty."""
+    if i64(ctx + L.HAVE) & (1 << slot) == 0:
+        return 0
+    p = slot_begin(ctx, slot)
+    return hash_text(p, slot_end(ctx, slot) - p, i64(ctx + L.SEED)) | 1
+
+
+@part
+def slot_lower_hash(ctx: int, slot: int) -> int:
+    """Hash of a slot's text in lower case; 0 where the slot is empty."""
+    if i64(ctx + L.HAVE) & (1 << slot) == 0:
+        return 0
+    p = slot_begin(ctx, slot)
+    return hash_lower(p, slot_end(ctx, slot) - p, i64(ctx + L.SEED)) | 1
+
+
+@part
+def slot_number(ctx: int, slot: int, limit: int) -> int:
+    """Value of a slot of digits, at most `limit`."""
+    if i64(ctx + L.HAVE) & (1 << slot) == 0:
+        return 0
+    value = 0
+    p = slot_begin(ctx, slot)
+    e = slot_end(ctx, slot)
+    while p < e and value <= limit:
+        value = value * 10 + u8(p) - 48
+        p += 1
+    return min(value, limit)
+
+
+@part
+def slot_address(ctx: int, slot: int) -> int:
+    if i64(ctx + L.HAVE) & (1 << slot) == 0:
+        return 0
+    return address_key(ctx, slot_begin(ctx, slot), slot_end(ctx, slot))
+
+
+@part
+def slot_name(ctx: int, slot: int) -> int:
+    """Key of a slot's name, remembered."""
+    if i64(ctx + L.HAVE) & (1 << slot) == 0:
+        return 0
+    p = slot_begin(ctx, slot)
+    return name_key(ctx, p, slot_end(ctx, slot) - p)
+
+
+@part
+def emit(ctx: int, pattern: int, kind: int, rcpt0: int) -> int:
+    """Write the row of an event: the columns of `layout.COLUMNS`, and in wide mode the place of each field."""
+    have = i64(ctx + L.HAVE)
+    n = i64(ctx + L.N)
+    stride = 8 * i64(ctx + L.CAP)
+    col = i64(ctx + L.COLS) + 8 * n
+    dsn = 0
+    if have & (1 << L.SLOT_DSN):
+        dsn = (u8(slot_begin(ctx, L.SLOT_DSN)) - 48) & 15
+    qtype = 0
+    name = 0
+    count = 0
+    if have & (1 << L.SLOT_QNAME):
+        p = slot_begin(ctx, L.SLOT_QNAME)
+        m = slot_end(ctx, L.SLOT_QNAME) - p
+        if m > 1 and u8(p + m - 1) == 46:
+            m -= 1
+        name = text_key(ctx, p, m)
+        qtype = qtype_code(slot_begin(ctx, L.SLOT_QTYPE), slot_end(ctx, L.SLOT_QTYPE)) if have & (1 << L.SLOT_QTYPE) else 0
+    elif kind == L.KIND_TO:
+        rcpts = i64(ctx + L.NRCPT) - rcpt0
+        count = (rcpts << 40) | rcpt0
+        if rcpts > 0:
+            name = i64(i64(ctx + L.RCPTS) + 8 * rcpt0)
+    else:
+        count = slot_number(ctx, L.SLOT_NRCPTS, 1 << 20) << 40
+        if have & (1 << L.SLOT_NRCPTS) == 0:
+            count = -1
+    status = i64(ctx + L.STATUS)
+    put64(col, i64(ctx + L.TS))
+    put64(
+        col + stride,
+        kind | (status << 8) | (qtype << 16) | (dsn << 24) | (i64(ctx + L.TS_KIND) << 28) | (pattern << 32),
+    )
+    put64(col + 2 * stride, i64(ctx + L.LINES) << 32 | (i64(ctx + L.LINE_START) - i64(ctx + L.TEXT)))
+    put64(col + 3 * stride, server_key(ctx))
+    put64(col + 4 * stride, slot_address(ctx, L.SLOT_CLIENT))
+    put64(col + 5 * stride, name)
+    if kind >= L.KIND_FROM:
+        emit_mail(ctx, col, stride, count, kind)
+    if i64(ctx + L.WIDE) != 0:
+        emit_wide(ctx, n)
+    put64(ctx + L.N, n + 1)
+
+
+@part
+def emit_mail(ctx: int, col: int, stride: int, count: int, kind: int) -> int:
+    """The columns that only mail and POP3/IMAP events have; DNS events leave them as they are."""
+    have = i64(ctx + L.HAVE)
+    account = L.SLOT_SASL if have & (1 << L.SLOT_SASL) else L.SLOT_USER
+    link = L.SLOT_NEW_QID if have & (1 << L.SLOT_NEW_QID) else L.SLOT_MSGID
+    put64(col + 6 * stride, slot_name(ctx, account))
+    put64(col + 7 * stride, slot_hash(ctx, L.SLOT_QID))
+    put64(col + 8 * stride, slot_hash(ctx, link))
+    put64(col + 9 * stride, slot_lower_hash(ctx, L.SLOT_MAILER if kind == L.KIND_TO else L.SLOT_FROM))
+    put64(col + 10 * stride, count)
+    put64(col + 11 * stride, slot_number(ctx, L.SLOT_PID, 1 << 40))
+    put64(col + 12 * stride, slot_address(ctx, L.SLOT_RELAY_IP))
+
+
+@part
+def emit_wide(ctx: int, n: int) -> int:
+    """Keep where each field stands, relative to the text: int32 pairs (begin, length), length -1 for an absent field."""
+    have = i64(ctx + L.HAVE)
+    row = i64(ctx + L.WIDE) + 8 * L.NSLOTS * n
+    for slot in range(L.NSLOTS):
+        if have & (1 << slot):
+            p = slot_begin(ctx, slot)
+            put32(row + 8 * slot, p - i64(ctx + L.TEXT))
+            put32(row + 8 * slot + 4, slot_end(ctx, slot) - p)
+        else:
+            put32(row + 8 * slot + 4, -1)
+
+
+QTYPE_WORDS = tuple(int.from_bytes(t.encode(), "little") for t in QTYPES)
+QTYPE_COUNT = len(QTYPE_WORDS)

@@ -1,0 +1,249 @@
+"""Drive the kernel: bytes of a part in, Events out.
+
+`Events` are columns (see `layout.COLUMNS`); times are still what the stamps say, `parse.timemap` makes them UTC.
+A `Parser` owns the buffers of one thread; its dictionary keeps the text of every key that it has given out.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mailripple.formats.load import Pattern
+from mailripple.parse import clock, emit, machine, text
+from mailripple.parse import layout as L
+from mailripple.parse.build import Kernels
+from mailripple.parse.compile import Program
+
+IntArray = npt.NDArray[np.int64]
+
+#: Names kept as text; beyond that many only their keys are counted, and the report says so.
+MAX_NAMES = 1 << 22
+_PADDING = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Events of a part, in the order of its lines.
+
+    `columns` (13, n) int64, see `layout.COLUMNS`; `rcpts` (m,) keys of the recipients' domains, to which
+    `columns["count"]` points; `wide` (n, slots, 2) int32 places of the fields in the text, or None.
+    """
+
+    columns: IntArray
+    rcpts: IntArray
+    wide: npt.NDArray[np.int32] | None
+
+    def __len__(self) -> int:
+        return int(self.columns.shape[1])
+
+    def column(self, name: str) -> IntArray:
+        found: IntArray = self.columns[L.COL[name]]
+        return found
+
+    @property
+    def kind(self) -> IntArray:
+        return self.column("code") & 0xFF
+
+    @property
+    def ts_kind(self) -> IntArray:
+        return (self.column("code") >> 28) & 3
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What became of the lines of a part (law 1): they add up to `lines`.
+
+    `patterns` (number of patterns,) lines by pattern, events and skips alike; `other` lines of programs that no
+    format is for, by the key of the program (0: more programs than are kept apart).
+    """
+
+    lines: int
+    blank: int
+    patterns: IntArray
+    other: dict[int, int]
+    rejects: tuple[tuple[int, int, int], ...]
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """Events and tally of one piece of a part: `consumed` bytes from `begin` on."""
+
+    events: Events
+    tally: Tally
+    begin: int
+    consumed: int
+
+
+@functools.cache
+def kernels() -> Kernels:
+    """The parsing kernels, compiled or loaded once a process."""
+    return Kernels([text, clock, emit, machine])
+
+
+class Parser:
+    """Run a compiled program over parts of text.  Not for use by two threads at once."""
+
+    def __init__(self, program: Program, seed: int, *, wide: bool = False, capacity: int = 1 << 15) -> None:
+        self.program = program
+        self._kernels = kernels()
+        self.patterns: tuple[Pattern, ...] = program.patterns
+        self.seed = seed & 0x7FFF_FFFF_FFFF_FFFF
+        self._capacity = capacity
+        self._wide = wide
+        self._ctx = np.zeros(L.CTX_WORDS, np.int64)
+        self._keep: dict[int, npt.NDArray[np.generic]] = {}
+        self._slots = 1 << 17
+        self._build()
+
+    def _set(self, where: int, value: int) -> None:
+        self._ctx[where >> 3] = value
+
+    def _get(self, where: int) -> int:
+        return int(self._ctx[where >> 3])
+
+    def _own(self, where: int, array: npt.NDArray[np.generic]) -> None:
+        """Put the array's address into the kernel's block and keep the array alive."""
+        self._keep[where] = array
+        self._set(where, array.ctypes.data)
+
+    def _build(self) -> None:
+        capacity = self._capacity
+        literals = np.frombuffer(self.program.literals + bytes(_PADDING), np.uint8).copy()
+        self._own(L.OPS, np.ascontiguousarray(self.program.ops))
+        self._own(L.LITS, literals)
+        self._own(L.SWITCH, self.program.switch)
+        self._own(L.SLOTS, np.zeros(2 * L.NSLOTS, np.int64))
+        self._own(L.STACK, np.zeros(4 * L.STACK_DEPTH, np.int64))
+        self._own(L.SCRATCH, np.zeros(8, np.int64))
+        self._own(L.COLS, np.zeros((len(L.COLUMNS), capacity), np.int64))
+        self._own(L.PCOUNT, np.zeros(len(self.patterns) + 1, np.int64))
+        self._own(L.REJECTS, np.zeros((2, capacity), np.int64))
+        self._own(L.RCPTS, np.zeros(4 * L.MAX_LINE, np.int64))
+        self._own(L.OTHER, np.zeros((4096, 2), np.int64))
+        self._set(L.CAP, capacity)
+        self._set(L.REJECT_CAP, capacity)
+        self._set(L.RCPT_CAP, 4 * L.MAX_LINE)
+        self._set(L.OTHER_MASK, 4095)
+        self._set(L.SEED, self.seed)
+        if self._wide:
+            self._own(L.WIDE, np.zeros((capacity, L.NSLOTS, 2), np.int32))
+        self._programs()
+        self._own(L.DICT, np.zeros((self._slots, 2), np.int64))
+        self._set(L.DICT_MASK, self._slots - 1)
+        self._set(L.DICT_FREE, self._slots // 2)
+        self._arena(1 << 20)
+
+    def _programs(self) -> None:
+        size = 256
+        while size < 4 * len(self.program.programs):
+            size *= 2
+        table = np.zeros((size, 2), np.int64)
+        for name, row in self.program.programs.items():
+            text = np.frombuffer(name.encode() + bytes(_PADDING), np.uint8)
+            key = self._kernels.program_hash(text.ctypes.data, len(name.encode()))
+            at = key & (size - 1)
+            while table[at, 0]:
+                at = (at + 1) & (size - 1)
+            table[at] = (key, row)
+        self._own(L.PROGRAMS, table)
+        self._set(L.PROGRAM_MASK, size - 1)
+
+    def _arena(self, size: int) -> None:
+        new = np.zeros(size + _PADDING, np.uint8)
+        old = self._keep.get(L.ARENA)
+        if old is not None:
+            used = self._get(L.ARENA_N)
+            new[:used] = old[:used]
+        self._own(L.ARENA, new)
+        self._set(L.ARENA_CAP, size)
+
+    def _grow(self) -> None:
+        """Make room for more names, up to MAX_NAMES; beyond that only keys are kept."""
+        self._arena(2 * self._get(L.ARENA_CAP))
+        if self._get(L.DICT_N) >= MAX_NAMES:
+            self._set(L.DICT_FULL, 1)
+            return
+        new = np.zeros((4 * self._slots, 2), np.int64)
+        old = self._keep[L.DICT]
+        self._kernels.grow_dictionary(old.ctypes.data, self._slots, new.ctypes.data, 4 * self._slots - 1, 0)
+        self._slots *= 4
+        self._own(L.DICT, new)
+        self._set(L.DICT_MASK, self._slots - 1)
+        self._set(L.DICT_FREE, self._slots // 2 - self._get(L.DICT_N))
+
+    def key(self, text: bytes, kind: int = 0) -> int:
+        """The key that the kernel gives to `text`: kind 0 a name, 1 an address, 2 a queue id."""
+        buffer = np.frombuffer(text + bytes(_PADDING), np.uint8)
+        return int(self._kernels.key_of(self._ctx.ctypes.data, buffer.ctypes.data, len(text), kind))
+
+    def base(self, name: str) -> int:
+        """Set the server of lines that name no host; its key."""
+        key = self.key(name.encode())
+        self._set(L.BASE, key)
+        return key
+
+    def parse(self, address: int, length: int) -> Iterator[Parsed]:
+        """Parse `length` bytes at `address` (whole lines; see `sources.Chunk` for the padding), piece by piece.
+
+        The arrays of a piece are views into this parser's buffers: they hold until the next piece is asked for.
+        """
+        position, end = address, address + length
+        self._set(L.TEXT, address)
+        while position < end:
+            for where in (L.N, L.NREJECT, L.NRCPT, L.LINES, L.BLANK, L.OTHER_LINES):
+                self._set(where, 0)
+            self._keep[L.PCOUNT].fill(0)
+            self._keep[L.OTHER].fill(0)
+            stop = int(self._kernels.run(self._ctx.ctypes.data, position, end))
+            if stop == position:
+                if self._get(L.DICT_FULL):
+                    raise AssertionError("the kernel stands still")
+                self._grow()
+                continue
+            yield Parsed(self._events(), self._tally(), position - address, stop - position)
+            position = stop
+
+    def _events(self) -> Events:
+        n = self._get(L.N)
+        wide = self._keep[L.WIDE][:n] if self._wide else None
+        columns = self._keep[L.COLS][:, :n]
+        return Events(columns, self._keep[L.RCPTS][: self._get(L.NRCPT)], wide)  # type: ignore[arg-type]
+
+    def _tally(self) -> Tally:
+        table = self._keep[L.OTHER]
+        used = np.flatnonzero(table[:, 0])
+        other = {int(table[i, 0]): int(table[i, 1]) for i in used}  # type: ignore[call-overload]
+        if self._get(L.OTHER_LINES):
+            other[0] = self._get(L.OTHER_LINES)
+        n = self._get(L.NREJECT)
+        found = self._keep[L.REJECTS][:, :n]
+        rejects = tuple(
+            (int(a) >> 32, (int(a) >> 24) & 0xFF, int(b)) for a, b in zip(found[0], found[1], strict=True)  # type: ignore[call-overload]
+        )
+        patterns = self._keep[L.PCOUNT].copy()
+        return Tally(self._get(L.LINES), self._get(L.BLANK), patterns, other, rejects, n)  # type: ignore[arg-type]
+
+    def names(self) -> dict[int, bytes]:
+        """Text of every key given out so far: names as bytes, IPv6 addresses as 16 bytes."""
+        table = self._keep[L.DICT]
+        arena = self._keep[L.ARENA].tobytes()
+        keys, places = table[:, 0], table[:, 1]  # type: ignore[call-overload]
+        used = np.flatnonzero(keys)
+        return {int(k): arena[v >> 16 : (v >> 16) + (v & 0xFFFF)] for k, v in zip(keys[used], places[used].tolist(), strict=True)}
+
+    @property
+    def names_full(self) -> bool:
+        """True if more names came than are kept as text."""
+        return bool(self._get(L.DICT_FULL))
+
+
+def random_seed() -> int:
+    """A seed for the keys that nobody outside can know."""
+    return int.from_bytes(os.urandom(8), "little") >> 1

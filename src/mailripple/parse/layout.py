@@ -1,0 +1,139 @@
+"""Where things lie in the kernel's memory: the offsets that the kernel and its Python driver share.
+
+`ctx` is a block of int64 words.  The names below are byte offsets into it.  A table or buffer stands outside the
+block and its address is a word of it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mailripple.tables import FIELDS, KINDS, QTYPES
+
+(
+    OPS,
+    LITS,
+    SWITCH,
+    PROGRAMS,
+    PROGRAM_MASK,
+    SLOTS,
+    STACK,
+    SCRATCH,
+    COLS,
+    CAP,
+    N,
+    WIDE,
+    PCOUNT,
+    REJECTS,
+    REJECT_CAP,
+    NREJECT,
+    RCPTS,
+    RCPT_CAP,
+    NRCPT,
+    DICT,
+    DICT_MASK,
+    DICT_N,
+    DICT_FREE,
+    DICT_FULL,
+    ARENA,
+    ARENA_CAP,
+    ARENA_N,
+    OTHER,
+    OTHER_MASK,
+    SEED,
+    BASE,
+    TEXT,
+    LINES,
+    BLANK,
+    OTHER_LINES,
+    LINE_START,
+    KNOWN,
+    TS,
+    TS_KIND,
+    STATUS,
+    HAVE,
+    SEEN,
+    SEEN_REST,
+    SEEN_MINUTE,
+    SEEN2,
+    SEEN2B,
+    SEEN2_REST,
+    SEEN2_MINUTE,
+    SEEN3,
+    SEEN3B,
+    SEEN3_MINUTE,
+    HOST_WORD,
+    HOST_LEN,
+    HOST_KEY,
+    SCRATCH_START,
+) = range(0, 440, 8)
+CTX_WORDS: Final = 55
+
+#: What a stamp says: nothing; no year; no offset; everything.
+NO_TIME, CIVIL_NO_YEAR, CIVIL, UTC = 0, 1, 2, 3
+
+#: Slots: where each field of the current line stands, as (begin, end) addresses.
+SLOT: Final = {name: i for i, name in enumerate(FIELDS)}
+NSLOTS: Final = len(SLOT)
+SLOT_HOST, SLOT_PROGRAM, SLOT_PID, SLOT_CLIENT = (SLOT[n] for n in ("host", "program", "pid", "client_ip"))
+SLOT_QNAME, SLOT_QTYPE, SLOT_QID, SLOT_NEW_QID = (SLOT[n] for n in ("qname", "qtype", "queue_id", "new_queue_id"))
+SLOT_FROM, SLOT_RCPT, SLOT_NRCPTS, SLOT_MSGID = (SLOT[n] for n in ("env_from", "env_rcpt", "nrcpts", "msgid"))
+SLOT_MAILER, SLOT_DSN, SLOT_SASL, SLOT_USER = (SLOT[n] for n in ("mailer", "dsn", "sasl_user", "user"))
+SLOT_RELAY_IP: Final = SLOT["relay_ip"]
+KIND_FROM: Final = KINDS.index("mail.from")
+KIND_TO: Final = KINDS.index("mail.to")
+
+#: Event columns, each an int64 array of CAP entries.
+COLUMNS: Final = (
+    "ts",  # us, civil or UTC as `code` says
+    "code",  # kind | status << 8 | qtype << 16 | dsn class << 24 | stamp kind << 28 | pattern << 32
+    "line",  # index of the line in the part << 32 | offset of its first byte
+    "server",  # key of the host
+    "client",  # key of the client address
+    "name",  # key of the name asked for, or of the first recipient's domain
+    "account",  # key of the authenticated account or mailbox user
+    "queue",  # hash of the queue id
+    "link",  # hash of the second queue id (bounce, clone), or of the Message-ID (mail.from)
+    "sender",  # hash of the envelope sender; for mail.to: hash of the mailer
+    "count",  # recipients << 40 | first of them in `rcpts` (mail.to); nrcpts << 40 (mail.from)
+    "pid",
+    "relay",  # key of the relay's address
+)
+COL: Final = {name: i for i, name in enumerate(COLUMNS)}
+
+# Reject reasons.
+NO_ENVELOPE, NO_PATTERN, TOO_LONG = 1, 2, 3
+REASONS: Final = ("", "no known way to begin a log line", "a supported program, but no known message", "line too long")
+
+# Operations: rows of ROW words [op, a, b, c, d, slot].
+ROW: Final = 6
+(
+    FAIL,
+    LIT,
+    OPT,
+    ALT,
+    JUMP,
+    UNTIL,
+    UPTO,
+    REST,
+    WORD_OP,
+    INT,
+    IP,
+    QID,
+    ADDR,
+    ADDRS,
+    PEER,
+    KEYS,
+    TIME,
+    HOST,
+    SD,
+    PROGRAM,
+    DISPATCH,
+    CALL,
+    STATUS_OP,
+    EMIT,
+    SKIP,
+) = range(25)
+T_RFC3164, T_ISO, T_DMY = 0, 1, 2
+MAX_LINE: Final = 65536
+STACK_DEPTH: Final = 64

@@ -1,0 +1,389 @@
+"""The slow, obvious reference: what a format file means, in plain Python.
+
+The kernel must give the same for every line (law 4).  `check-format` and the loader's proof run on this code.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from mailripple.formats.language import Element, Keys, Lit, Message, Optional, Typed, Until
+from mailripple.formats.load import Format, FormatSet, Pattern
+from mailripple.parse import layout as L
+
+_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_EPOCH = dt.datetime(1970, 1, 1)
+_OCTET = rb"(?:0|[1-9][0-9]{0,2})"
+_TIMES = {
+    "rfc3164": re.compile(rb"(?P<b>[A-Z][a-z][a-z]) (?P<d> ?[0-9][0-9]?) (?P<H>\d\d):(?P<M>\d\d):(?P<S>\d\d)"),
+    "dmy": re.compile(rb"(?P<d>\d\d)-(?P<b>...)-(?P<Y>\d{4}) (?P<H>\d\d):(?P<M>\d\d):(?P<S>\d\d)", re.DOTALL),
+    "iso": re.compile(rb"(?P<Y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)[T ](?P<H>\d\d):(?P<M>\d\d):(?P<S>\d\d)"),
+}
+_FRACTION = re.compile(rb"\.([0-9]+)")
+_OFFSET = re.compile(rb"Z|([+-])(\d\d):?(\d\d)")
+_PROGRAM = re.compile(rb"[0-9A-Za-z_./@+-]*")
+_QID = re.compile(rb"[0-9A-Za-z]*")
+_ADDRESS = re.compile(rb"(?:[Ii][Pp][Vv]6:)?([0-9A-Fa-f:.]*)")
+
+
+@dataclass(slots=True)
+class Line:
+    """A line under examination, and what was found so far."""
+
+    text: bytes
+    fields: dict[str, bytes] = field(default_factory=dict)
+    rcpts: list[bytes] = field(default_factory=list)
+    ts: int = 0
+    ts_kind: int = L.NO_TIME
+
+    def copy(self) -> Line:
+        return Line(self.text, dict(self.fields), list(self.rcpts), self.ts, self.ts_kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a line: `what` is event, skip, other, reject or blank; `reason` indexes layout.REASONS."""
+
+    what: str
+    pattern: Pattern | None = None
+    line: Line | None = None
+    status: int = 0
+    reason: int = 0
+
+
+def read_line(formats: FormatSet, text: bytes) -> Outcome:
+    """Parse one line (without its newline)."""
+    text = text.rstrip(b"\r ")
+    if not text:
+        return Outcome("blank")
+    if len(text) > L.MAX_LINE:
+        return Outcome("reject", reason=L.TOO_LONG)
+    programs = formats.by_program()
+    for envelope in formats.envelopes:
+        for pattern in envelope.patterns:
+            line = Line(text)
+            at = match(pattern, pattern.items, line, 0)
+            if at < 0:
+                continue
+            if not isinstance(pattern.items[-1], Message):
+                if at == len(text):
+                    return _finish(pattern, line)
+                continue
+            if pattern.program:
+                outcome = read_message(programs[pattern.program], line, at)
+                if outcome is not None:
+                    return outcome
+                continue
+            program = line.fields["program"].decode("latin-1")
+            if program not in programs:
+                return Outcome("other", line=line)
+            return read_message(programs[program], line, at) or Outcome("reject", line=line, reason=L.NO_PATTERN)
+    return Outcome("reject", reason=L.NO_ENVELOPE)
+
+
+def read_message(message: Format, line: Line, at: int) -> Outcome | None:
+    """The first pattern of the format that matches the line from `at` to its end."""
+    for pattern in message.patterns:
+        trial = line.copy()
+        if match(pattern, pattern.items, trial, at) == len(line.text):
+            return _finish(pattern, trial)
+    return None
+
+
+def matching(message: Format, line: Line, at: int) -> list[Pattern]:
+    """All patterns that match, for the rule that a sample is matched by exactly one."""
+    return [p for p in message.patterns if match(p, p.items, line.copy(), at) == len(line.text)]
+
+
+def _finish(pattern: Pattern, line: Line) -> Outcome:
+    status = 0
+    for rule in pattern.status:
+        value = line.fields.get(rule.field) if rule.field else b""
+        if value is not None and (value == rule.text if rule.exact else value.startswith(rule.text)):
+            status = rule.status
+            break
+    return Outcome("event" if pattern.kind else "skip", pattern, line, status)
+
+
+def match(pattern: Pattern, items: tuple[Element, ...], line: Line, at: int) -> int:
+    """Position behind the items, or -1."""
+    for item in items:
+        if at < 0:
+            return -1
+        if isinstance(item, Lit):
+            at = at + len(item.text) if line.text.startswith(item.text, at) else -1
+        elif isinstance(item, Until):
+            at = _until(item, line, at)
+        elif isinstance(item, Optional):
+            first = item.items[0]
+            assert isinstance(first, Lit)
+            if line.text.startswith(first.text, at):
+                at = match(pattern, item.items, line, at)
+        elif isinstance(item, Keys):
+            at = _keys(pattern, line, at)
+        elif isinstance(item, Typed):
+            at = _typed(item, line, at)
+    return at
+
+
+def _keep(line: Line, name: str, begin: int, end: int) -> None:
+    if name != "_":
+        line.fields[name] = line.text[begin:end]
+
+
+def _until(item: Until, line: Line, at: int) -> int:
+    end = line.text.find(item.text, at) if item.text else len(line.text)
+    if end < 0:
+        return -1
+    _keep(line, item.field, at, end)
+    return end + len(item.text) if item.consume else end
+
+
+def _typed(item: Typed, line: Line, at: int) -> int:
+    text = line.text
+    if item.type in ("rfc3164", "iso", "dmy"):
+        return read_time(item.type, line, at)
+    if item.type == "addr":
+        return _addr(line, item.field, at)
+    if item.type == "addrs":
+        return _addrs(line, item.field, at)
+    if item.type in ("peer", "mx"):
+        return _peer(line, item.field, item.type, at, len(text))
+    if item.type == "ip":
+        return _ip(line, item.field, at)
+    if item.type == "host":
+        return _host(line, item.field, at)
+    if item.type == "sd":
+        return _structured_data(text, at)
+    end = _run(item.type, text, at)
+    if end <= at:
+        return -1
+    _keep(line, item.field, at, end)
+    return end
+
+
+def _run(kind: str, text: bytes, at: int) -> int:
+    """End of a word, number, queue id or program name that begins at `at`; -1 if none does."""
+    if kind == "word":
+        end = text.find(b" ", at)
+        return len(text) if end < 0 else end
+    if kind == "int":
+        end = at
+        while end < len(text) and text[end : end + 1].isdigit():
+            end += 1
+        return end if end - at <= 18 else -1
+    if kind == "qid":
+        found = _QID.match(text, at)
+        end = found.end() if found else at
+        fits = 5 <= end - at <= 24 and any(48 <= c <= 57 for c in text[at:end])
+        return end if fits else -1
+    found = _PROGRAM.match(text, at)
+    return found.end() if found else -1
+
+
+def read_time(kind: str, line: Line, at: int) -> int:
+    """Read a stamp into `line.ts` (microseconds) and `line.ts_kind`; position behind it or -1."""
+    found = _TIMES[kind].match(line.text, at)
+    if not found:
+        return -1
+    part = {name: value.decode("latin-1") for name, value in found.groupdict().items()}
+    month = part.get("b", "")
+    try:
+        moment = dt.datetime(
+            int(part.get("Y", 2000)),
+            _MONTHS.index(month) + 1 if month else int(part["m"]),
+            int(part["d"]),
+            int(part["H"]),
+            int(part["M"]),
+        )
+    except ValueError:
+        return -1
+    seconds = int(part["S"])
+    if seconds > 60:
+        return -1
+    line.ts = int((moment - _EPOCH).total_seconds() + seconds) * 1_000_000
+    line.ts_kind = L.CIVIL if "Y" in part else L.CIVIL_NO_YEAR
+    end = found.end()
+    fraction = _FRACTION.match(line.text, end)
+    if fraction:
+        line.ts += int(fraction[1][:6].ljust(6, b"0"))
+        end = fraction.end()
+    offset = _OFFSET.match(line.text, end) if kind == "iso" else None
+    if offset:
+        line.ts_kind = L.UTC
+        if offset[1]:
+            shift = (int(offset[2]) * 60 + int(offset[3])) * 60_000_000
+            line.ts -= shift if offset[1] == b"+" else -shift
+        end = offset.end()
+    return end
+
+
+def address(text: bytes) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address that `text` is, v4-mapped addresses as their IPv4; None where it is none."""
+    if b"%" in text:
+        return None
+    try:
+        found = ipaddress.ip_address(text.decode("ascii"))
+    except ValueError:
+        return None
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
+        return found.ipv4_mapped
+    return found
+
+
+def _ip(line: Line, name: str, at: int) -> int:
+    found = _ADDRESS.match(line.text, at)
+    assert found is not None
+    begin, end = found.span(1)
+    if not found[1] or address(found[1]) is None:
+        return -1
+    _keep(line, name, begin, end)
+    zone = re.compile(rb"%[0-9A-Za-z]*").match(line.text, end)
+    return zone.end() if zone else end
+
+
+def _host(line: Line, name: str, at: int) -> int:
+    end = line.text.find(b" ", at)
+    if end <= at:
+        return -1
+    word = line.text[at:end]
+    if word.endswith(b":") or word.find(b"[") > 0:
+        return at
+    _keep(line, name, at, end)
+    return end + 1
+
+
+def _structured_data(text: bytes, at: int) -> int:
+    if text[at : at + 1] == b"-":
+        return at + 1
+    found = re.compile(rb'(?:\[(?:[^\]"]|"(?:[^"\\]|\\.)*+")*+\])++', re.DOTALL).match(text, at)
+    return found.end() if found else -1
+
+
+def scan_address(text: bytes, at: int, *, quotes: bool) -> int:
+    """End of the envelope address at `at`: behind `>`, or before a comma; -1 if a quote or bracket stays open."""
+    angle = text[at : at + 1] == b"<"
+    i = at
+    while i < len(text):
+        c = text[i : i + 1]
+        if c == b'"' and quotes:
+            i += 1
+            while i < len(text) and text[i : i + 1] != b'"':
+                i += 2 if text[i : i + 1] == b"\\" else 1
+            if i >= len(text):
+                return -1
+        elif c == b">" and angle:
+            return i + 1
+        elif c == b"," and not angle:
+            return i
+        i += 1
+    return -1 if angle else i
+
+
+def address_end(text: bytes, at: int) -> int:
+    """End of the envelope address at `at`, whatever is wrong with it."""
+    end = scan_address(text, at, quotes=True)
+    if end < 0:
+        end = scan_address(text, at, quotes=False)
+    if end < 0:
+        end = text.find(b",", at)
+    return len(text) if end < 0 else end
+
+
+def _addr(line: Line, name: str, at: int) -> int:
+    end = address_end(line.text, at)
+    inner = end - at >= 2 and line.text[at : at + 1] == b"<" and line.text[end - 1 : end] == b">"
+    if inner:
+        _keep(line, name, at + 1, end - 1)
+    else:
+        _keep(line, name, at, end)
+    return end
+
+
+def split_addresses(text: bytes, at: int) -> Iterator[tuple[int, int]]:
+    """Places of the addresses of a list."""
+    while True:
+        end = address_end(text, at)
+        yield at, end
+        if end + 1 < len(text) and text[end : end + 1] == b"," and text[end + 1 : end + 2] != b" ":
+            at = end + 1
+        else:
+            return
+
+
+def _addrs(line: Line, name: str, at: int) -> int:
+    end = at
+    for begin, end in split_addresses(line.text, at):
+        if end > begin:
+            line.rcpts.append(domain_of(line.text[begin:end]))
+    _keep(line, name, at, end)
+    return end
+
+
+def domain_of(text: bytes) -> bytes:
+    """What follows the last `@`, lower case, without a final dot; empty for a local name."""
+    _, at, domain = text.rpartition(b"@")
+    if not at:
+        return b""
+    return domain.removesuffix(b">").removesuffix(b".").lower()
+
+
+def _peer(line: Line, name: str, kind: str, at: int, end: int) -> int:
+    _keep(line, name, at, end)
+    text = line.text[at:end]
+    close = text.rfind(b"]")
+    start = text.rfind(b"[", 0, close) if close >= 0 else -1
+    if start >= 0:
+        inside = text[start + 1 : close]
+        if inside[:5].lower() == b"ipv6:":
+            inside = inside[5:]
+        if address(inside) is not None:
+            line.fields["client_ip" if kind == "peer" else "relay_ip"] = inside
+    return end
+
+
+def _keys(pattern: Pattern, line: Line, at: int) -> int:
+    text = line.text
+    while at < len(text):
+        for key in pattern.keys:
+            if text.startswith(key.name + b"=", at):
+                begin = at + len(key.name) + 1
+                name = key.field if key.field not in line.fields else "_"
+                at = _value(line, key.type, name, key.ends, begin)
+                break
+        else:
+            at = _behind(text, b", ", at)
+    return at
+
+
+def _behind(text: bytes, ends: bytes, at: int) -> int:
+    """Behind the `, ` with which the terminator begins."""
+    found = text.find(ends, at)
+    return len(text) if found < 0 else found + 2
+
+
+def _value(line: Line, kind: str, name: str, ends: bytes, at: int) -> int:
+    text = line.text
+    if kind == "addr":
+        return _behind(text, ends or b", ", _addr(line, name, at))
+    if kind == "int":
+        end = at
+        while text[end : end + 1].isdigit():
+            end += 1
+        if 0 < end - at <= 18:
+            _keep(line, name, at, end)
+        return _behind(text, ends or b", ", end)
+    found = text.find(ends, at) if ends else -1
+    end = len(text) if found < 0 else found
+    if kind in ("peer", "mx"):
+        if name == "_":
+            _peer(line, "_", kind, at, end)
+        else:
+            _peer(line, name, kind, at, end)
+    else:
+        _keep(line, name, at, end)
+    return len(text) if found < 0 else found + 2

@@ -1,0 +1,396 @@
+"""A very small compiler: functions over 64-bit integers, written in Python, to machine code through LLVM.
+
+The kernels scan gigabytes, so they must be machine code; and an administrator has no C compiler, and waits for the
+first run.  A kernel function here is a plain Python function whose every value is a signed 64-bit integer and which
+reaches text and tables by address.  That is all that scanning and counting need, and it is so little that translating
+it takes a few milliseconds a function: the first run costs a second or two (numba: 25), later runs load the code from
+the cache (numba's import alone costs more than a whole small report).
+
+What is understood: integer and boolean arithmetic with Python's meaning except that numbers wrap at 64 bits
+(`//` and `%` floor; `>>` keeps the sign), comparisons, `and`/`or`/`not`, `x if c else y`, `if`, `while`,
+`for i in range(...)`, `break`, `continue`, `return`, calls of other kernel functions, integer constants of the module
+or of an imported one, indexing into a constant tuple, `min` and `max` of two, and the operations below.  Anything
+else is a `KernelError` that names the line.
+
+Loads may read up to 32 bytes past the end of a text; `sources.PAD` guarantees that those bytes exist.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class KernelError(TypeError):
+    """A kernel function uses something that the compiler does not understand."""
+
+
+def part(function: F) -> F:
+    """Mark a building block: compiled into the entries that use it."""
+    function.__kernel__ = "part"  # type: ignore[attr-defined]
+    return function
+
+
+def entry(function: F) -> F:
+    """Mark a kernel that Python calls; the call runs without the interpreter's lock."""
+    function.__kernel__ = "entry"  # type: ignore[attr-defined]
+    return function
+
+
+def _operation(name: str) -> Callable[..., int]:
+    def operation(*_: int) -> int:
+        raise KernelError(f"{name} exists only in compiled kernels")
+
+    operation.__operation__ = name  # type: ignore[attr-defined]
+    return operation
+
+
+#: Loads (zero-extended) and stores by address.
+u8, u16, u32, i64 = (_operation(n) for n in ("u8", "u16", "u32", "i64"))
+put8, put16, put32, put64 = (_operation(n) for n in ("put8", "put16", "put32", "put64"))
+#: Logical shift right; number of trailing zero bits of a word that is not 0.
+shr, ctz = _operation("shr"), _operation("ctz")
+#: Bit i is set where the byte at address + i equals `byte`, i in 0..31: one vector comparison.
+eqmask = _operation("eqmask")
+#: Ask for a cache line; harmless whatever the address is.
+prefetch = _operation("prefetch")
+#: Low half xor high half of the 128-bit product: the mixing step of the wyhash family of hash functions.
+mulmix = _operation("mulmix")
+
+
+def functions_of(modules: Sequence[Any]) -> list[Callable[..., Any]]:
+    """The kernel functions that the modules define, in their order."""
+    found = []
+    for module in modules:
+        for value in vars(module).values():
+            if getattr(value, "__kernel__", None) and value.__module__ == module.__name__:
+                found.append(value)
+    return found
+
+
+def translate(functions: Sequence[Callable[..., Any]]) -> str:
+    """LLVM's text form of the functions as one module; entries are visible by their names."""
+    from llvmlite import ir
+
+    module = ir.Module("kernels")
+    word = ir.IntType(64)
+    known: dict[Callable[..., Any], Any] = {}
+    for function in functions:
+        shape = ir.FunctionType(word, [word] * len(inspect.signature(function).parameters))
+        declared = ir.Function(module, shape, function.__name__)
+        declared.linkage = "external" if function.__kernel__ == "entry" else "internal"  # type: ignore[attr-defined]
+        declared.attributes.add("nounwind")
+        known[function] = declared
+    for function in functions:
+        _Body(module, known, function).compile()
+    return str(module)
+
+
+_COMPARE = {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
+_LOADS = {"u8": 8, "u16": 16, "u32": 32, "i64": 64}
+_STORES = {"put8": 8, "put16": 16, "put32": 32, "put64": 64}
+
+
+class _Body:
+    """Translates one function."""
+
+    def __init__(self, module: Any, known: dict[Callable[..., Any], Any], function: Callable[..., Any]) -> None:
+        from llvmlite import ir
+
+        self.ir = ir
+        self.word = ir.IntType(64)
+        self.module = module
+        self.known = known
+        self.function = function
+        self.target = known[function]
+        self.names: dict[str, Any] = {}
+        self.loops: list[tuple[Any, Any]] = []
+        source = textwrap.dedent(inspect.getsource(function))
+        tree = ast.parse(source).body[0]
+        assert isinstance(tree, ast.FunctionDef)
+        self.tree = tree
+        self.b = ir.IRBuilder(self.target.append_basic_block("entry"))
+
+    def fail(self, node: ast.AST, why: str) -> KernelError:
+        line = self.function.__code__.co_firstlineno + getattr(node, "lineno", 1) - 1
+        return KernelError(f"{self.function.__module__}:{line}: {self.function.__name__}: {why}")
+
+    def const(self, value: int) -> Any:
+        return self.ir.Constant(self.word, value)
+
+    def room(self) -> Any:
+        """A variable of the function; in its first block, for one inside a loop would grow the stack each time."""
+        with self.b.goto_entry_block():
+            return self.b.alloca(self.word)
+
+    def compile(self) -> None:
+        names = [a.arg for a in self.tree.args.args]
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                names.append(node.id)
+        for name in dict.fromkeys(names):
+            self.names[name] = self.b.alloca(self.word, name=name)
+            self.b.store(self.const(0), self.names[name])
+        for argument, value in zip(self.tree.args.args, self.target.args, strict=True):
+            self.b.store(value, self.names[argument.arg])
+        self.block(self.tree.body)
+        if not self.b.block.is_terminated:
+            self.b.ret(self.const(0))
+
+    # statements
+
+    def block(self, body: Sequence[ast.stmt]) -> None:
+        for node in body:
+            if self.b.block.is_terminated:
+                return
+            method = getattr(self, "do_" + type(node).__name__, None)
+            if method is None:
+                raise self.fail(node, f"{type(node).__name__} is not understood")
+            method(node)
+
+    def do_Expr(self, node: ast.Expr) -> None:
+        if not isinstance(node.value, ast.Constant):
+            self.value(node.value)
+
+    def do_Pass(self, node: ast.Pass) -> None:
+        return
+
+    def do_Assign(self, node: ast.Assign) -> None:
+        target = node.targets[0]
+        if len(node.targets) != 1 or not isinstance(target, ast.Name):
+            raise self.fail(node, "only one name can be assigned to")
+        self.b.store(self.value(node.value), self.names[target.id])
+
+    def do_AugAssign(self, node: ast.AugAssign) -> None:
+        if not isinstance(node.target, ast.Name):
+            raise self.fail(node, "only a name can be assigned to")
+        place = self.names[node.target.id]
+        self.b.store(self.binary(node, node.op, self.b.load(place), self.value(node.value)), place)
+
+    def do_Return(self, node: ast.Return) -> None:
+        self.b.ret(self.value(node.value) if node.value is not None else self.const(0))
+
+    def do_If(self, node: ast.If) -> None:
+        then, other, after = (self.target.append_basic_block(n) for n in ("then", "else", "after"))
+        self.branch(node.test, then, other)
+        for start, body in ((then, node.body), (other, node.orelse)):
+            self.b.position_at_end(start)
+            self.block(body)
+            if not self.b.block.is_terminated:
+                self.b.branch(after)
+        self.b.position_at_end(after)
+
+    def do_While(self, node: ast.While) -> None:
+        head, body, after = (self.target.append_basic_block(n) for n in ("head", "body", "done"))
+        self.b.branch(head)
+        self.b.position_at_end(head)
+        self.branch(node.test, body, after)
+        self.loop(body, node.body, head, after)
+
+    def do_For(self, node: ast.For) -> None:
+        call = node.iter
+        ranged = isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "range"
+        if not ranged or not isinstance(node.target, ast.Name) or not isinstance(call, ast.Call):
+            raise self.fail(node, "only `for name in range(...)`")
+        bounds = [self.value(a) for a in call.args]
+        start, stop = (self.const(0), bounds[0]) if len(bounds) == 1 else (bounds[0], bounds[1])
+        step = bounds[2] if len(bounds) == 3 else self.const(1)
+        counter, place = self.room(), self.names[node.target.id]
+        self.b.store(start, counter)
+        head, body, turn, after = (self.target.append_basic_block(n) for n in ("head", "body", "next", "done"))
+        self.b.branch(head)
+        self.b.position_at_end(head)
+        now = self.b.load(counter)
+        self.b.cbranch(self.b.icmp_signed("<", now, stop), body, after)
+        self.b.position_at_end(body)
+        self.b.store(now, place)
+        self.loop(body, node.body, turn, after)
+        self.b.position_at_end(turn)
+        self.b.store(self.b.add(self.b.load(counter), step), counter)
+        self.b.branch(head)
+        self.b.position_at_end(after)
+
+    def loop(self, start: Any, body: Sequence[ast.stmt], again: Any, after: Any) -> None:
+        self.b.position_at_end(start)
+        self.loops.append((again, after))
+        self.block(body)
+        self.loops.pop()
+        if not self.b.block.is_terminated:
+            self.b.branch(again)
+        self.b.position_at_end(after)
+
+    def do_Break(self, node: ast.Break) -> None:
+        self.b.branch(self.loops[-1][1])
+
+    def do_Continue(self, node: ast.Continue) -> None:
+        self.b.branch(self.loops[-1][0])
+
+    # conditions
+
+    def branch(self, node: ast.expr, yes: Any, no: Any) -> None:
+        """Go to `yes` or `no`; `and` and `or` look at no more than they need."""
+        if isinstance(node, ast.BoolOp):
+            for part_ in node.values[:-1]:
+                following = self.target.append_basic_block("and")
+                if isinstance(node.op, ast.And):
+                    self.branch(part_, following, no)
+                else:
+                    self.branch(part_, yes, following)
+                self.b.position_at_end(following)
+            self.branch(node.values[-1], yes, no)
+        elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            self.branch(node.operand, no, yes)
+        elif isinstance(node, ast.Compare):
+            self.b.cbranch(self.compare(node), yes, no)
+        else:
+            self.b.cbranch(self.b.icmp_signed("!=", self.value(node), self.const(0)), yes, no)
+
+    def compare(self, node: ast.Compare) -> Any:
+        left = self.value(node.left)
+        found = None
+        for operator, right_node in zip(node.ops, node.comparators, strict=True):
+            if type(operator) not in _COMPARE:
+                raise self.fail(node, f"{type(operator).__name__} is not understood")
+            right = self.value(right_node)
+            bit = self.b.icmp_signed(_COMPARE[type(operator)], left, right)
+            found = bit if found is None else self.b.and_(found, bit)
+            left = right
+        return found
+
+    # values
+
+    def value(self, node: ast.expr) -> Any:
+        if isinstance(node, ast.Constant | ast.Name | ast.Attribute):
+            return self.plain(node)
+        if isinstance(node, ast.BinOp):
+            return self.binary(node, node.op, self.value(node.left), self.value(node.right))
+        if isinstance(node, ast.UnaryOp) and not isinstance(node.op, ast.Not):
+            inner = self.value(node.operand)
+            return self.b.neg(inner) if isinstance(node.op, ast.USub) else self.b.not_(inner)
+        if isinstance(node, ast.Compare):
+            return self.b.zext(self.compare(node), self.word)
+        if isinstance(node, ast.BoolOp | ast.UnaryOp):
+            return self.choose(node, lambda: self.const(1), lambda: self.const(0))
+        if isinstance(node, ast.IfExp):
+            return self.choose(node.test, lambda: self.value(node.body), lambda: self.value(node.orelse))
+        if isinstance(node, ast.Call):
+            return self.call(node)
+        if isinstance(node, ast.Subscript):
+            return self.element(node)
+        raise self.fail(node, f"{type(node).__name__} is not understood")
+
+    def plain(self, node: ast.expr) -> Any:
+        if isinstance(node, ast.Name) and node.id in self.names:
+            return self.b.load(self.names[node.id])
+        found = self.constant(node)
+        if not isinstance(found, int):
+            raise self.fail(node, f"{ast.unparse(node)} is not an integer")
+        return self.const(int(found))
+
+    def constant(self, node: ast.expr) -> Any:
+        if isinstance(node, ast.Constant):
+            return node.value
+        if isinstance(node, ast.Attribute):
+            return getattr(self.constant(node.value), node.attr, None)
+        assert isinstance(node, ast.Name)
+        if node.id in ("min", "max"):
+            return min if node.id == "min" else max
+        if node.id not in self.function.__globals__:
+            raise self.fail(node, f"{node.id} is unknown")
+        return self.function.__globals__[node.id]
+
+    def choose(self, test: ast.expr, yes: Callable[[], Any], no: Callable[[], Any]) -> Any:
+        place = self.room()
+        then, other, after = (self.target.append_basic_block(n) for n in ("yes", "no", "chosen"))
+        self.branch(test, then, other)
+        for start, make in ((then, yes), (other, no)):
+            self.b.position_at_end(start)
+            self.b.store(make(), place)
+            self.b.branch(after)
+        self.b.position_at_end(after)
+        return self.b.load(place)
+
+    def binary(self, node: ast.AST, operator: ast.operator, left: Any, right: Any) -> Any:
+        b = self.b
+        simple = {
+            ast.Add: b.add,
+            ast.Sub: b.sub,
+            ast.Mult: b.mul,
+            ast.BitAnd: b.and_,
+            ast.BitOr: b.or_,
+            ast.BitXor: b.xor,
+            ast.LShift: b.shl,
+            ast.RShift: b.ashr,
+        }
+        if type(operator) in simple:
+            return simple[type(operator)](left, right)
+        rest = b.srem(left, right)
+        off = b.and_(b.icmp_signed("!=", rest, self.const(0)), b.icmp_signed("<", b.xor(rest, right), self.const(0)))
+        if isinstance(operator, ast.FloorDiv):
+            return b.sub(b.sdiv(left, right), b.zext(off, self.word))
+        if isinstance(operator, ast.Mod):
+            return b.add(rest, b.select(off, right, self.const(0)))
+        raise self.fail(node, f"{type(operator).__name__} is not understood")
+
+    def element(self, node: ast.Subscript) -> Any:
+        table = self.constant(node.value)
+        if not isinstance(table, tuple):
+            raise self.fail(node, "only constant tuples can be indexed")
+        name = f"table.{ast.unparse(node.value)}"
+        stored = self.module.globals.get(name)
+        if stored is None:
+            shape = self.ir.ArrayType(self.word, len(table))
+            stored = self.ir.GlobalVariable(self.module, shape, name)
+            stored.global_constant, stored.linkage = True, "internal"
+            stored.initializer = self.ir.Constant(shape, list(table))
+        return self.b.load(self.b.gep(stored, [self.const(0), self.value(node.slice)]))
+
+    def call(self, node: ast.Call) -> Any:
+        function = self.constant(node.func)
+        arguments = [self.value(a) for a in node.args]
+        if function in (min, max) and len(arguments) == 2:
+            order = "<" if function is min else ">"
+            return self.b.select(self.b.icmp_signed(order, arguments[0], arguments[1]), arguments[0], arguments[1])
+        name = getattr(function, "__operation__", None)
+        if name is not None:
+            return operate(self, name, arguments)
+        if function not in self.known:
+            raise self.fail(node, f"{ast.unparse(node.func)} is no kernel function")
+        return self.b.call(self.known[function], arguments)
+
+
+def operate(body: _Body, name: str, arguments: Sequence[Any]) -> Any:
+    """One of the machine operations."""
+    ir, b, word = body.ir, body.b, body.word
+    byte, half = ir.IntType(8), ir.IntType(32)
+    if name in _LOADS or name in _STORES:
+        width = ir.IntType(_LOADS.get(name, 0) or _STORES[name])
+        pointer = b.inttoptr(arguments[0], width.as_pointer())
+        if name in _STORES:
+            b.store(arguments[1] if width.width == 64 else b.trunc(arguments[1], width), pointer, align=1)
+            return body.const(0)
+        value = b.load(pointer, align=1)
+        return value if width.width == 64 else b.zext(value, word)
+    if name == "shr":
+        return b.lshr(arguments[0], arguments[1])
+    if name == "ctz":
+        return b.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+    if name == "mulmix":
+        wide = ir.IntType(128)
+        product = b.mul(b.zext(arguments[0], wide), b.zext(arguments[1], wide))
+        return b.xor(b.trunc(product, word), b.trunc(b.lshr(product, ir.Constant(wide, 64)), word))
+    if name == "prefetch":
+        shape = ir.FunctionType(ir.VoidType(), [byte.as_pointer(), half, half, half])
+        found = body.module.globals.get("llvm.prefetch.p0") or ir.Function(body.module, shape, "llvm.prefetch.p0")
+        b.call(found, [b.inttoptr(arguments[0], byte.as_pointer()), half(0), half(3), half(1)])
+        return body.const(0)
+    vector = ir.VectorType(byte, 32)
+    value = b.load(b.inttoptr(arguments[0], vector.as_pointer()), align=1)
+    one = b.insert_element(ir.Constant(vector, ir.Undefined), b.trunc(arguments[1], byte), half(0))
+    every = b.shuffle_vector(one, one, ir.Constant(ir.VectorType(half, 32), [0] * 32))
+    return b.zext(b.bitcast(b.icmp_unsigned("==", value, every), half), word)

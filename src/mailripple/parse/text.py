@@ -1,0 +1,330 @@
+"""Kernel: finding, comparing, hashing and reading text by address.
+
+`p` is where reading begins, `e` the first address behind the text.  Positions are returned, -1 means "not there".
+"""
+
+from __future__ import annotations
+
+from mailripple.parse.native import ctz, eqmask, i64, mulmix, part, put16, put64, shr, u8, u16
+
+K1, K2, K3 = -0x5F8950C0B0B5B1A5, 0x589965CC75374CC3, 0x1D8E4E27C47D124F
+ONES = 0x0101010101010101
+HIGH = -0x7F7F7F7F7F7F7F80
+LOW = 0x7F7F7F7F7F7F7F7F
+#: Keys: bit 62 marks a hashed text or IPv6 address; an IPv4 address is 2**32 + its value; 0 is none.
+TEXT_KEY = 1 << 62
+V4_KEY = 1 << 32
+
+
+@part
+def find_byte(p: int, e: int, byte: int) -> int:
+    """First position of `byte` in [p, e), or -1."""
+    while p < e:
+        mask = eqmask(p, byte)
+        if mask != 0:
+            p += ctz(mask)
+            return p if p < e else -1
+        p += 32
+    return -1
+
+
+@part
+def equal(a: int, b: int, n: int) -> int:
+    """True if the n bytes at a and b are the same."""
+    while n >= 8:
+        if i64(a) != i64(b):
+            return 0
+        a += 8
+        b += 8
+        n -= 8
+    if n == 0:
+        return 1
+    return (i64(a) ^ i64(b)) & ((1 << (8 * n)) - 1) == 0
+
+
+@part
+def find_text(p: int, e: int, text: int, n: int) -> int:
+    """First position of the n bytes at `text` in [p, e), or -1: first and last byte by vector, the rest by word."""
+    first = u8(text)
+    if n == 1:
+        return find_byte(p, e, first)
+    last = u8(text + n - 1)
+    while p + n <= e:
+        mask = eqmask(p, first) & eqmask(p + n - 1, last)
+        while mask != 0:
+            at = p + ctz(mask)
+            if at + n > e:
+                return -1
+            if equal(at, text, n):
+                return at
+            mask &= mask - 1
+        p += 32
+    return -1
+
+
+@part
+def lower8(word: int) -> int:
+    """The eight bytes of `word` with A-Z made a-z, all other bytes kept."""
+    seven = word & LOW
+    upper = (seven + (0x80 - 65) * ONES) ^ (seven + (0x7F - 90) * ONES)
+    return word | shr(upper & ~word & HIGH, 2)
+
+
+@part
+def hash_text(p: int, n: int, seed: int) -> int:
+    """64-bit hash of n bytes, seeded: an attacker who chooses names cannot choose collisions."""
+    h = seed ^ (n * K3)
+    while n >= 8:
+        h = mulmix(h ^ i64(p), K1)
+        p += 8
+        n -= 8
+    if n > 0:
+        h = mulmix(h ^ (i64(p) & ((1 << (8 * n)) - 1)), K2)
+    return mulmix(h ^ K2, h ^ K3)
+
+
+@part
+def hash_lower(p: int, n: int, seed: int) -> int:
+    """`hash_text` of the text in lower case."""
+    h = seed ^ (n * K3)
+    while n >= 8:
+        h = mulmix(h ^ lower8(i64(p)), K1)
+        p += 8
+        n -= 8
+    if n > 0:
+        h = mulmix(h ^ (lower8(i64(p)) & ((1 << (8 * n)) - 1)), K2)
+    return mulmix(h ^ K2, h ^ K3)
+
+
+@part
+def is_digit(c: int) -> int:
+    return c >= 48 and c <= 57
+
+
+@part
+def is_alnum(c: int) -> int:
+    return (c >= 48 and c <= 57) or (c >= 65 and c <= 90) or (c >= 97 and c <= 122)
+
+
+@part
+def hex_value(c: int) -> int:
+    """Value of a hexadecimal digit, or -1."""
+    if c >= 48 and c <= 57:
+        return c - 48
+    c |= 32
+    if c >= 97 and c <= 102:
+        return c - 87
+    return -1
+
+
+@part
+def skip_word(p: int, e: int) -> int:
+    """End of the run of bytes that are not a space."""
+    at = find_byte(p, e, 32)
+    return e if at < 0 else at
+
+
+@part
+def skip_digits(p: int, e: int) -> int:
+    while p < e and is_digit(u8(p)):
+        p += 1
+    return p
+
+
+@part
+def read_int(p: int, e: int) -> int:
+    """Value of the digits in [p, e); the caller bounds them to 18."""
+    value = 0
+    while p < e:
+        value = value * 10 + (u8(p) - 48)
+        p += 1
+    return value
+
+
+@part
+def skip_qid(p: int, e: int) -> int:
+    """End of a queue id (letters and digits, 5 to 24, at least one digit), or -1."""
+    at = p
+    digits = 0
+    while at < e:
+        c = u8(at)
+        if not is_alnum(c):
+            break
+        if c <= 57:
+            digits += 1
+        at += 1
+    n = at - p
+    if n < 5 or n > 24 or digits == 0:
+        return -1
+    return at
+
+
+@part
+def skip_ipv4(p: int, e: int) -> int:
+    """End of the dotted quad at p, or -1: four parts, 0 to 255, no leading zeros."""
+    for k in range(4):
+        if k > 0:
+            if p >= e or u8(p) != 46:
+                return -1
+            p += 1
+        start = p
+        value = 0
+        while p < e and p - start < 3 and is_digit(u8(p)):
+            value = value * 10 + u8(p) - 48
+            p += 1
+        if p == start or value > 255 or (u8(start) == 48 and p - start > 1):
+            return -1
+    return p
+
+
+@part
+def read_ipv4(p: int, e: int) -> int:
+    """Value of a dotted quad known to be well formed."""
+    value = 0
+    octet = 0
+    while p < e:
+        c = u8(p)
+        if c == 46:
+            value = (value << 8) | octet
+            octet = 0
+        else:
+            octet = octet * 10 + c - 48
+        p += 1
+    return (value << 8) | octet
+
+
+@part
+def skip_address_text(p: int, e: int) -> int:
+    """End of the run of bytes that addresses are made of: hexadecimal digits, colons and dots."""
+    while p < e:
+        c = u8(p)
+        if c != 46 and c != 58 and hex_value(c) < 0:
+            break
+        p += 1
+    return p
+
+
+@part
+def read_ipv6(p: int, e: int, out: int) -> int:
+    """Write the 16 bytes of the IPv6 address in [p, e) at `out`, network order.  False where it is none."""
+    put64(out, 0)
+    put64(out + 8, 0)
+    groups = 0
+    gap = -1
+    at = p
+    if at + 1 < e and u8(at) == 58 and u8(at + 1) == 58:
+        gap = 0
+        at += 2
+    while at < e:
+        if groups == 8:
+            return 0
+        stop = skip_ipv4(at, e)
+        if stop == e and groups <= 6:
+            value = read_ipv4(at, e)
+            put_group(out, groups, value >> 16)
+            put_group(out, groups + 1, value & 0xFFFF)
+            groups += 2
+            at = e
+            break
+        start = at
+        value = 0
+        while at < e and at - start < 4 and hex_value(u8(at)) >= 0:
+            value = value * 16 + hex_value(u8(at))
+            at += 1
+        if at == start:
+            return 0
+        put_group(out, groups, value)
+        groups += 1
+        if at == e:
+            break
+        if u8(at) != 58 or at + 1 == e:
+            return 0
+        at += 1
+        if u8(at) == 58:
+            if gap >= 0:
+                return 0
+            gap = groups
+            at += 1
+    return spread(out, groups, gap)
+
+
+@part
+def put_group(out: int, index: int, value: int) -> int:
+    """Store a 16-bit group in network order."""
+    put16(out + 2 * index, ((value & 0xFF) << 8) | (value >> 8))
+
+
+@part
+def spread(out: int, groups: int, gap: int) -> int:
+    """Move the groups behind a `::` to the end of the address."""
+    if gap < 0:
+        return groups == 8
+    if groups == 8:
+        return 0
+    moved = groups - gap
+    for k in range(moved):
+        at = out + 2 * (groups - 1 - k)
+        put16(out + 2 * (7 - k), u16(at))
+        if groups - 1 - k != 7 - k:
+            put16(at, 0)
+    return 1
+
+
+@part
+def skip_quoted(p: int, e: int) -> int:
+    """End of the quoted string that begins at p, or -1 if it is not closed."""
+    at = p + 1
+    while at < e:
+        c = u8(at)
+        if c == 92:
+            at += 2
+            continue
+        if c == 34:
+            return at + 1
+        at += 1
+    return -1
+
+
+@part
+def scan_addr(p: int, e: int, quotes: int) -> int:
+    """End of the envelope address at p: behind `>` of `<...>`, else at the first comma or `e`.
+
+    Inside quotes neither `>` nor `,` ends it.  -1 where a quote or a bracket stays open.
+    """
+    angle = p < e and u8(p) == 60
+    at = p
+    while at < e:
+        c = u8(at)
+        if c == 34 and quotes != 0:
+            at = skip_quoted(at, e)
+            if at < 0:
+                return -1
+            continue
+        if angle and c == 62:
+            return at + 1
+        if not angle and c == 44:
+            return at
+        at += 1
+    return -1 if angle else e
+
+
+@part
+def skip_addr(p: int, e: int) -> int:
+    """End of the envelope address at p, whatever is wrong with it (open quote, open bracket)."""
+    at = scan_addr(p, e, 1)
+    if at < 0:
+        at = scan_addr(p, e, 0)
+    if at < 0:
+        at = find_byte(p, e, 44)
+    return e if at < 0 else at
+
+
+@part
+def find_last_byte(p: int, e: int, byte: int) -> int:
+    """Last position of `byte` in [p, e), or -1."""
+    at = e - 1
+    while at >= p:
+        if u8(at) == byte:
+            return at
+        at -= 1
+    return -1

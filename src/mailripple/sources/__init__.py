@@ -1,0 +1,6 @@
+"""Raw input: finds the sources, unpacks them, cuts them into chunks of whole lines.  No log text is parsed here."""
+
+from mailripple.sources.chunks import CHUNK, MAX_LINE, PAD, BufferPool, Chunk, ChunkReader, head
+from mailripple.sources.discover import Source, discover
+
+__all__ = ["CHUNK", "MAX_LINE", "PAD", "BufferPool", "Chunk", "ChunkReader", "Source", "discover", "head"]
