@@ -80,8 +80,26 @@ SLOT_QNAME, SLOT_QTYPE, SLOT_QID, SLOT_NEW_QID = (SLOT[n] for n in ("qname", "qt
 SLOT_FROM, SLOT_RCPT, SLOT_NRCPTS, SLOT_MSGID = (SLOT[n] for n in ("env_from", "env_rcpt", "nrcpts", "msgid"))
 SLOT_MAILER, SLOT_DSN, SLOT_SASL, SLOT_USER = (SLOT[n] for n in ("mailer", "dsn", "sasl_user", "user"))
 SLOT_RELAY_IP: Final = SLOT["relay_ip"]
-KIND_FROM: Final = KINDS.index("mail.from")
-KIND_TO: Final = KINDS.index("mail.to")
+(
+    KIND_QUERY,
+    KIND_RESPONSE,
+    KIND_FROM,
+    KIND_TO,
+    KIND_REJECT,
+    KIND_CLIENT,
+    KIND_DSN,
+    KIND_CLONE,
+    KIND_POP_CONNECT,
+    KIND_POP_LOGIN,
+    KIND_POP_LOGOUT,
+    KIND_POP_FAIL,
+    KIND_IMAP_LOGIN,
+    KIND_IMAP_LOGOUT,
+    KIND_IMAP_FAIL,
+    KIND_PACKET,
+    KIND_DONE,
+) = range(1, 18)
+SENT, DEFERRED, BOUNCED, EXPIRED, REJECTED, OTHER_STATUS = range(1, 7)
 
 #: Event columns, each an int64 array of CAP entries.
 COLUMNS: Final = (
@@ -98,8 +116,15 @@ COLUMNS: Final = (
     "count",  # recipients << 40 | first of them in `rcpts` (mail.to); nrcpts << 40 (mail.from)
     "pid",
     "relay",  # key of the relay's address
+    "flags",  # filled by `messages.stitch`: bits of F_*
 )
 COL: Final = {name: i for i, name in enumerate(COLUMNS)}
+
+#: Bits of the column "flags": the record belongs to a bounce or notice that the server made itself; it is the first
+#: record of an attempt (queue id, destination, queue run); that attempt is the first for this destination; the message
+#: was counted already (MSP to MTA); the hop stays on the machine (MSP to MTA); the record came too late for the fold.
+#: A session that was refused (no recipient accepted) is no message.
+F_DSN, F_ATTEMPT, F_FIRST, F_AGAIN, F_INTERNAL, F_LATE, F_REFUSED = 1, 2, 4, 8, 16, 32, 64
 
 # Reject reasons.
 NO_ENVELOPE, NO_PATTERN, TOO_LONG = 1, 2, 3

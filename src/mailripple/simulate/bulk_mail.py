@@ -125,8 +125,9 @@ class MailServer:
     def run_queue(self, until: int) -> None:
         """All retries that fall due before `until`."""
         while self._queue and self._queue[0][0] < until:
-            ms, _, delivery = heapq.heappop(self._queue)
-            pid = 300 + ms // QUEUE_RUN_MS * 613 % 30_000
+            due, _, delivery = heapq.heappop(self._queue)
+            pid = 300 + due // QUEUE_RUN_MS * 613 % 30_000
+            ms = due + 100  # the look-ups come first
             self._attempt(delivery, ms, pid)
             if ms < delivery.opens_ms and not self._notify_sender(delivery.message, ms, pid):
                 self._wait(delivery, ms)
@@ -263,9 +264,10 @@ class MailServer:
             result = f"dsn=5.1.1, reply=550 5.1.1 {first}... User unknown, stat={failure}"
         else:
             state, result = "sent", f"dsn=2.0.0, stat=Sent (2.0.0 {self._hex()} accepted for delivery)"
+        age = ms - message.arrived_ms
         text = (
             f"sendmail[{pid}]: {message.qid}: to={delivery.to}, ctladdr=<{message.sender}@{HOME}> ({message.uid}/100), "
-            f"delay={_duration(ms - message.arrived_ms)}, xdelay=00:00:0{ms % 3}, mailer=esmtp, "
+            f"delay={_duration(age)}, xdelay=00:00:0{min(ms % 3, age // 1000)}, mailer=esmtp, "
             f"pri={message.priority + 90_000 * delivery.tries}, relay={relay}, {result}"
         )
         self._log(ms, text)

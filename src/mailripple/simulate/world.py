@@ -42,7 +42,8 @@ class Zipf:
 
     def pick(self, rng: np.random.Generator, size: int) -> npt.NDArray[np.int64]:
         """`size` independent picks."""
-        return np.minimum(np.searchsorted(self._cumulated, rng.random(size), side="right"), len(self._cumulated) - 1)
+        picks: npt.NDArray[np.int64] = np.searchsorted(self._cumulated[:-1], rng.random(size), side="right")
+        return picks
 
 
 class DailyCurve:
@@ -58,7 +59,8 @@ class DailyCurve:
 
     def times(self, share: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """The time (ms) by which each `share` (0 to 1) of all traffic has passed."""
-        return np.interp(np.asarray(share), self._share, self._edges).astype(np.int64)
+        times: npt.NDArray[np.int64] = np.interp(np.asarray(share), self._share, self._edges).astype(np.int64)
+        return times
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,316 @@
+"""Counts: how many, of what, by whom, in which window.  Additive: parts counted apart merge into the same counts.
+
+`Counter` counts the events of one part after another; `Counter.counts()` gives `Counts`; `merge` adds Counts up in
+any order.  Servers are counted by the minute, all other entities by 10 minutes (DESIGN: exact roll-up from there).
+"""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mailripple import counts_kernel as kernel
+from mailripple.parse import layout as L
+from mailripple.parse import text
+from mailripple.parse.build import Kernels
+from mailripple.tables import QTYPES
+
+IntArray = npt.NDArray[np.int64]
+
+#: Metrics of a server, by their place in `Counts.values`.
+METRIC_NAMES: tuple[str, ...] = (
+    "dns.query",
+    *(f"dns.query.{name}" for name in QTYPES),
+    "dns.lookup",
+    "dns.response",
+    "dns.packet",
+    "mail.from",
+    "mail.to",
+    "mail.sent",
+    "mail.deferred",
+    "mail.bounced",
+    "mail.expired",
+    "mail.rejected",
+    "mail.other",
+    "mail.rcpt",
+    "mail.attempt.first",
+    "mail.attempt.retry",
+    "mail.dsn",
+    "mail.dsn.to",
+    "mail.reject",
+    "mail.refused",
+    "mail.internal",
+    "pop.login",
+    "pop.fail",
+    "pop.logout",
+    "pop.connect",
+    "imap.login",
+    "imap.fail",
+    "imap.logout",
+    "late",
+    "mail.accepted",
+)
+METRIC = {name: i for i, name in enumerate(METRIC_NAMES)}
+#: Counters of a mail entity (client_ip, account, rcpt_domain), by their place in a cell.
+ENTITY_METRICS: tuple[str, ...] = (
+    "mail.from",
+    "mail.accepted",
+    "mail.to",
+    "mail.sent",
+    "mail.deferred",
+    "mail.failed",
+    "mail.other",
+    "mail.attempt.first",
+    "mail.attempt.retry",
+    "mail.reject",
+    "pop.login",
+    "pop.fail",
+    "imap.login",
+    "mail.refused",
+    "mail.dsn",
+    "mail.rcpt",
+)
+#: Counters of a DNS client: the ten minutes of its window, then these.
+CLIENT_METRICS: tuple[str, ...] = ("dns.query.A", "dns.query.AAAA", "dns.query.MX", "dns.query.PTR", "dns.query.TXT", "dns.lookup")
+ENTITY_KINDS: dict[int, str] = {1: "dns_client", 2: "client_ip", 3: "account", 4: "rcpt_domain"}
+DNS_CLIENT, CLIENT, ACCOUNT, DOMAIN = 1, 2, 3, 4
+WINDOW_S, SERVER_WINDOW_S = 600, 60
+UNDATED = -1
+
+CELL = np.dtype([("key", "<i8"), ("tag", "<i8"), ("n", "<u2", (16,))])
+TOTAL = np.dtype([("key", "<i8"), ("tag", "<i8"), ("n", "<i8", (16,))])
+#: Cells in memory before they go to a temporary file (48 bytes each).
+MEMORY_CELLS = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Counts of a part or of a run.
+
+    `server`, `minute` (n,) key of the server and minute since 1970 (UNDATED for lines without a time), sorted and
+    unique; `values` (n, 45) int64, see METRIC_NAMES; `cells` arrays of CELL, window and kind in `tag`
+    (window << 8 | kind), which may repeat and add up; `pairs` (p, 3) client, name, 1 for MX and 2 for PTR, unique;
+    `capped` increments lost because a window had more than WINDOW_CAP entities.
+    """
+
+    server: IntArray
+    minute: IntArray
+    values: IntArray
+    cells: Cells
+    pairs: IntArray
+    capped: int
+
+    def total(self, metric: str) -> int:
+        """Sum of a metric over servers and windows; `mail.failed` is bounced, expired and rejected together."""
+        if metric == "mail.failed":
+            return sum(self.total(f"mail.{part}") for part in ("bounced", "expired", "rejected"))
+        return int(self.values[:, METRIC[metric]].sum())
+
+
+@dataclass(slots=True)
+class Cells:
+    """Cells of a run: in memory, and beyond a budget in a temporary file that nobody else can open."""
+
+    memory: list[npt.NDArray[Any]] = field(default_factory=list)
+    spilled: IO[bytes] | None = None
+    spilled_rows: int = 0
+    budget: int = MEMORY_CELLS
+
+    def append(self, rows: npt.NDArray[Any]) -> None:
+        """Take rows in; they are copied."""
+        if len(rows):
+            self.memory.append(rows.copy())
+        if sum(len(part) for part in self.memory) > self.budget:
+            self._spill()
+
+    def _spill(self) -> None:
+        if self.spilled is None:
+            self.spilled = tempfile.TemporaryFile(prefix="mailripple-")  # noqa: SIM115 (lives as long as the run)
+        for part in self.memory:
+            self.spilled.write(part.tobytes())
+            self.spilled_rows += len(part)
+        self.memory.clear()
+
+    def parts(self, size: int = 1 << 18) -> Iterator[npt.NDArray[Any]]:
+        """All rows, in pieces."""
+        if self.spilled is not None:
+            self.spilled.flush()
+            self.spilled.seek(0)
+            while chunk := self.spilled.read(size * CELL.itemsize):
+                yield np.frombuffer(chunk, CELL)
+            self.spilled.seek(0, 2)
+        yield from self.memory
+
+    def __len__(self) -> int:
+        return self.spilled_rows + sum(len(part) for part in self.memory)
+
+
+@functools.cache
+def kernels() -> Kernels:
+    """The counting kernels, compiled or loaded once a process."""
+    return Kernels([text, kernel])
+
+
+class Counter:
+    """Counts events; the state of one source or of one lane of a run."""
+
+    def __init__(self, *, cells: int = 1 << 16, rows: int = 1 << 12, budget: int = MEMORY_CELLS) -> None:
+        self._kernels = kernels()
+        self._state = np.zeros(kernel.STATE_WORDS, np.int64)
+        self._keep: dict[int, npt.NDArray[Any]] = {}
+        self.cells = Cells(budget=budget)
+        self._rows(rows)
+        self._own(kernel.CELLS, np.zeros(cells, CELL), cells - 1)
+        self._own(kernel.LIST, np.zeros(cells, np.int64))
+        self._own(kernel.OUT, np.zeros(4 * cells, CELL), 4 * cells)
+        self._own(kernel.LOOKUPS, np.zeros((1 << 14, 2), np.int64), (1 << 14) - 1)
+        self._own(kernel.PAIRS, np.zeros((1 << 12, 3), np.int64), (1 << 12) - 1)
+        self._state[kernel.WINDOW >> 3] = -(1 << 40)
+        self._state[kernel.LAST_MINUTE >> 3] = -2
+
+    def _own(self, where: int, array: npt.NDArray[Any], size: int | None = None) -> None:
+        """Put the array's address (and size or mask, in the next word) into the state, and keep the array alive."""
+        self._keep[where] = array
+        self._state[where >> 3] = array.ctypes.data
+        if size is not None:
+            self._state[(where >> 3) + 1] = size
+
+    def _rows(self, capacity: int) -> None:
+        """Room for more rows of server and minute."""
+        new = np.zeros((capacity, 16 + 4 * kernel.METRICS), np.uint8)
+        old = self._keep.get(kernel.ROWS)
+        if old is not None:
+            new[: len(old)] = old
+        self._own(kernel.ROWS, new, capacity)
+        table = np.zeros(4 * capacity, np.int64)
+        self._kernels.rebuild_servers(self._state.ctypes.data, table.ctypes.data, 4 * capacity - 1)
+        self._keep[kernel.SERVERS] = table
+
+    def count(self, columns: IntArray) -> None:
+        """Count events with UTC times; `columns` (14, n) int64, each row contiguous."""
+        n = columns.shape[1]
+        at = 0
+        while at < n:
+            at = self._kernels.count(self._state.ctypes.data, columns.ctypes.data, columns.strides[0], at, n)
+            if at < n:
+                self._make_room()
+        if n:
+            self._state[kernel.LOOKUPS_NOW >> 3] = max(self._word(kernel.LOOKUPS_NOW), int(columns[L.COL["ts"]].max()))
+
+    def _word(self, where: int) -> int:
+        return int(self._state[where >> 3])
+
+    def _make_room(self) -> None:
+        """Empty or enlarge what is full."""
+        self._take()
+        if self._word(kernel.SERVERS_N) + 2 >= self._word(kernel.ROWS_CAP):
+            self._rows(4 * self._word(kernel.ROWS_CAP))
+        if 2 * self._word(kernel.LOOKUPS_N) > self._word(kernel.LOOKUPS_MASK):
+            self._forget_lookups()
+        if 2 * self._word(kernel.PAIRS_N) > self._word(kernel.PAIRS_MASK):
+            self._grow_pairs()
+
+    def _take(self) -> None:
+        """Take the rows that the kernel wrote out."""
+        n = self._word(kernel.OUT_N)
+        self.cells.append(self._keep[kernel.OUT][:n])
+        self._state[kernel.OUT_N >> 3] = 0
+
+    def _forget_lookups(self) -> None:
+        """Drop questions that can no longer be repeated ones; a table that stays full becomes larger."""
+        table = self._keep[kernel.LOOKUPS]
+        newest = int(table[:, 1].max())
+        since = newest - 125 * 1_000_000
+        for size in (len(table), 4 * len(table)):
+            new = np.zeros((size, 2), np.int64)
+            kept = self._kernels.rebuild_lookups(self._state.ctypes.data, new.ctypes.data, size - 1, since)
+            self._keep[kernel.LOOKUPS] = new
+            table = new
+            if 4 * kept <= size:
+                break
+
+    def _grow_pairs(self) -> None:
+        size = 4 * len(self._keep[kernel.PAIRS])
+        if size > 1 << 22:
+            self._state[kernel.PAIRS_FULL >> 3] = 1
+            return
+        new = np.zeros((size, 3), np.int64)
+        self._kernels.rebuild_pairs(self._state.ctypes.data, new.ctypes.data, size - 1)
+        self._keep[kernel.PAIRS] = new
+
+    def counts(self) -> Counts:
+        """What was counted so far."""
+        while self._word(kernel.OUT_N) + self._word(kernel.CELLS_N) > self._word(kernel.OUT_CAP):
+            self._take()
+        self._kernels.finish(self._state.ctypes.data)
+        self._take()
+        n = self._word(kernel.SERVERS_N)
+        rows = self._keep[kernel.ROWS][1 : n + 1]
+        keys = np.ascontiguousarray(rows[:, :16]).view(np.int64)
+        values = np.ascontiguousarray(rows[:, 16:]).view(np.uint32)[:, : len(METRIC_NAMES)].astype(np.int64)
+        pairs = self._keep[kernel.PAIRS]
+        pairs = pairs[pairs[:, 0] != 0]
+        pairs = np.column_stack([pairs[:, 1], pairs[:, 2], pairs[:, 0] & 3])
+        order = np.lexsort((keys[:, 1], keys[:, 0]))
+        return Counts(keys[order, 0], keys[order, 1], values[order], self.cells, pairs, self._word(kernel.CAPPED))
+
+
+def merge(parts: Sequence[Counts]) -> Counts:
+    """Add counts up; the order of the parts does not matter (law 2)."""
+    server = np.concatenate([p.server for p in parts])
+    minute = np.concatenate([p.minute for p in parts])
+    values = np.concatenate([p.values for p in parts])
+    order = np.lexsort((minute, server))
+    server, minute, values = server[order], minute[order], values[order]
+    if len(server):
+        new = np.concatenate([[True], (server[1:] != server[:-1]) | (minute[1:] != minute[:-1])])
+        starts = np.flatnonzero(new)
+        values = np.add.reduceat(values, starts, axis=0)
+        server, minute = server[starts], minute[starts]
+    cells = Cells()
+    for part in parts:
+        for rows in part.cells.parts():
+            cells.append(rows)
+    pairs = np.unique(np.concatenate([p.pairs for p in parts]), axis=0)
+    return Counts(server, minute, values, cells, pairs, sum(p.capped for p in parts))
+
+
+def add_cells(parts: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Cells with the same key and tag added up, sorted by tag and key; dtype TOTAL."""
+    rows = np.concatenate([_wide(p) for p in parts]) if parts else np.zeros(0, TOTAL)
+    if not len(rows):
+        return rows
+    rows = rows[np.lexsort((rows["key"], rows["tag"]))]
+    new = np.concatenate([[True], (rows["key"][1:] != rows["key"][:-1]) | (rows["tag"][1:] != rows["tag"][:-1])])
+    starts = np.flatnonzero(new)
+    out = rows[starts].copy()
+    out["n"] = np.add.reduceat(rows["n"], starts, axis=0)
+    return out
+
+
+def _wide(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if rows.dtype == TOTAL:
+        return rows
+    out = np.zeros(len(rows), TOTAL)
+    for name in ("key", "tag", "n"):
+        out[name] = rows[name]
+    return out
+
+
+def entity_totals(cells: Cells) -> npt.NDArray[Any]:
+    """Totals of every entity over all windows; dtype TOTAL with the kind alone in `tag`."""
+    total = np.zeros(0, TOTAL)
+    waiting: list[npt.NDArray[Any]] = []
+    for rows in cells.parts():
+        wide = _wide(rows)
+        wide["tag"] &= 0xFF
+        waiting.append(add_cells([wide]))
+        if sum(len(w) for w in waiting) > 1 << 19:
+            total, waiting = add_cells([total, *waiting]), []
+    return add_cells([total, *waiting])

@@ -1,0 +1,89 @@
+"""Stitch: each delivery attempt learns who handed its message in, and whether it is the first or a retry.
+
+A fold over mail events in the order (time, source rank, line): `Stitcher.step(events)` fills the columns `client`,
+`account`, `sender` of the delivery records and the column `flags` (see `parse.layout.F_*`).  The state is small: it
+holds open queue ids only.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import numpy.typing as npt
+
+from mailripple import messages_kernel as kernel
+from mailripple.parse import layout as L
+from mailripple.parse import text
+from mailripple.parse.build import Kernels
+
+_TABLES = (kernel.MESSAGES, kernel.ATTEMPTS, kernel.HANDED, kernel.SESSIONS)
+_WORDS = kernel.SLOT // 8
+
+
+@functools.cache
+def kernels() -> Kernels:
+    """The stitching kernels, compiled or loaded once a process."""
+    return Kernels([text, kernel])
+
+
+class Stitcher:
+    """State of the fold for one or several servers.
+
+    `relay_mailer` is the hash of the mailer name "relay" and `loopback` the key of ::1 (see `Parser.key`): sendmail's
+    MSP hands mail to the MTA of its own machine with that mailer, and both halves are one message.
+    """
+
+    def __init__(self, relay_mailer: int, loopback: int, *, slots: int = 1 << 13) -> None:
+        self._kernels = kernels()
+        self._state = np.zeros(kernel.STATE_WORDS, np.int64)
+        self._tables: dict[int, npt.NDArray[np.int64]] = {}
+        for table in _TABLES:
+            self._own(table, np.zeros((slots, _WORDS), np.int64))
+        self._state[kernel.RELAY_MAILER >> 3] = relay_mailer
+        self._state[kernel.LOOPBACK6 >> 3] = loopback
+
+    def _own(self, table: int, array: npt.NDArray[np.int64]) -> None:
+        self._tables[table] = array
+        self._state[table >> 3] = array.ctypes.data
+        self._state[(table >> 3) + 1] = len(array) - 1
+
+    def step(self, columns: npt.NDArray[np.int64]) -> None:
+        """Fold in events that are sorted by time; `columns` (14, n) int64, each row contiguous, changed in place."""
+        n = columns.shape[1]
+        stride = columns.strides[0]
+        assert columns.strides[1] == 8
+        at = 0
+        while at < n:
+            at = self._kernels.stitch(self._state.ctypes.data, columns.ctypes.data, stride, at, n)
+            if at < n:
+                self._sweep()
+
+    def _sweep(self) -> None:
+        """Forget what is finished; make a table larger that is still more than a quarter full."""
+        for table in _TABLES:
+            slots = len(self._tables[table])
+            used = int(self._state[(table >> 3) + 2])
+            if 2 * used <= slots - 1:
+                continue
+            new = np.zeros((slots, _WORDS), np.int64)
+            kept = self._kernels.sweep(self._state.ctypes.data, table, new.ctypes.data, slots - 1)
+            if 4 * kept > slots:
+                grown = np.zeros((4 * slots, _WORDS), np.int64)
+                self._kernels.sweep(self._state.ctypes.data, table, grown.ctypes.data, 4 * slots - 1)
+                new = grown
+            self._own(table, new)
+
+    @property
+    def remembered(self) -> int:
+        """Queue ids in memory."""
+        return int(self._state[(kernel.MESSAGES >> 3) + 2])
+
+
+def sorted_by_time(columns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The events in the order of their times, equal times in the order of their lines."""
+    ts = columns[L.COL["ts"]]
+    if np.all(ts[1:] >= ts[:-1]):
+        return columns
+    ordered: npt.NDArray[np.int64] = np.ascontiguousarray(columns[:, np.argsort(ts, kind="stable")])
+    return ordered
