@@ -8,6 +8,7 @@ holds open queue ids only.
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ from mailripple.parse import layout as L
 from mailripple.parse import text
 from mailripple.parse.build import Kernels
 
+#: Seconds that an event may come after a later one and still enter the fold (DESIGN, law 3).
+LATENESS = 120
 _TABLES = (kernel.MESSAGES, kernel.ATTEMPTS, kernel.HANDED, kernel.SESSIONS)
 _WORDS = kernel.SLOT // 8
 
@@ -87,3 +90,51 @@ def sorted_by_time(columns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         return columns
     ordered: npt.NDArray[np.int64] = np.ascontiguousarray(columns[:, np.argsort(ts, kind="stable")])
     return ordered
+
+
+class InOrder:
+    """Bring the events of a lane into the order (time, line) before the fold, as far as that can be waited for.
+
+    Events wait until `lateness` seconds later ones have come; one that comes later still is late: it counts, but does
+    not enter the fold, just as in a live run (law 3).
+    """
+
+    def __init__(self, lateness: int = LATENESS) -> None:
+        self._lateness = lateness * 1_000_000
+        self._waiting: npt.NDArray[np.int64] | None = None
+        self._newest = -(1 << 61)
+
+    def take(self, columns: npt.NDArray[np.int64]) -> Iterator[tuple[npt.NDArray[np.int64], bool]]:
+        """Events in; (events, late?) out, the events of each array sorted by time."""
+        undated = columns[L.COL["code"]] >> 28 & 3 == L.NO_TIME
+        if undated.any():
+            if undated.all():
+                yield columns, False
+                return
+            yield np.ascontiguousarray(columns[:, undated]), False
+            columns = np.ascontiguousarray(columns[:, ~undated])
+        newest = np.maximum.accumulate(np.concatenate([[self._newest], columns[L.COL["ts"]]]))
+        late = columns[L.COL["ts"]] < newest[:-1] - self._lateness
+        self._newest = int(newest[-1])
+        if late.any():
+            passed = np.ascontiguousarray(columns[:, late])
+            passed[L.COL["flags"]] = L.F_LATE
+            yield passed, True
+            columns = np.ascontiguousarray(columns[:, ~late])
+        if self._waiting is not None:
+            columns = np.concatenate([self._waiting, columns], axis=1)
+            self._waiting = None
+        if not columns.shape[1]:
+            return
+        columns = sorted_by_time(columns)
+        ts = columns[L.COL["ts"]]
+        cut = int(np.searchsorted(ts, self._newest - self._lateness))
+        self._waiting = columns[:, cut:].copy()
+        if cut:
+            yield columns[:, :cut], False
+
+    def rest(self) -> Iterator[tuple[npt.NDArray[np.int64], bool]]:
+        """What still waits, at the end of the input."""
+        if self._waiting is not None and self._waiting.shape[1]:
+            yield self._waiting, False
+        self._waiting = None

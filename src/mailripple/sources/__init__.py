@@ -1,6 +1,6 @@
 """Raw input: finds the sources, unpacks them, cuts them into chunks of whole lines.  No log text is parsed here."""
 
 from mailripple.sources.chunks import CHUNK, MAX_LINE, PAD, BufferPool, Chunk, ChunkReader, head
-from mailripple.sources.discover import Source, discover
+from mailripple.sources.discover import Source, discover, server_name
 
-__all__ = ["CHUNK", "MAX_LINE", "PAD", "BufferPool", "Chunk", "ChunkReader", "Source", "discover", "head"]
+__all__ = ["CHUNK", "MAX_LINE", "PAD", "BufferPool", "Chunk", "ChunkReader", "Source", "discover", "head", "server_name"]

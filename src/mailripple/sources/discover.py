@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import glob
+import re
 import os
 import stat
 from collections.abc import Sequence
@@ -197,3 +198,11 @@ def _is_file(name: str) -> bool:
         return stat.S_ISREG(os.stat(name).st_mode)
     except OSError:
         return True
+
+
+_ROTATED = re.compile(r"(?:[.-]\d{8}(?:[T-]?\d{4,6})?|\.\d{1,4})?(?:\.(?:gz|zst|zstd|xz|bz2))?$")
+
+
+def server_name(name: str) -> str:
+    """What to call the server whose log names no host: the file's name without the marks of rotation and packing."""
+    return _ROTATED.sub("", Path(name).name) or name

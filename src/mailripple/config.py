@@ -1,0 +1,33 @@
+"""Settings: one frozen tree, read once at the door, handed down branch by branch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How logs are read.
+
+    `zone` name of the zone of stamps without an offset; `zone_given` whether the operator named it; `year` of the
+    first line of year-less logs, None to infer it; `formats` folders with the administrator's own format files;
+    `format` the id of the only message format to use, None for all; `now` UTC microseconds, the one clock of a run.
+    """
+
+    zone: str
+    now: int
+    zone_given: bool = False
+    year: int | None = None
+    formats: tuple[Path, ...] = ()
+    format: str | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOptions:
+    """What a report is asked for: addresses of the mail servers, if given, and the way of counting."""
+
+    mail_servers: tuple[str, ...] = ()
+    counting: str = "fields"
+    top: int = 10

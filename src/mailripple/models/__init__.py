@@ -1,0 +1,1 @@
+"""What counts mean: models fitted to them."""

@@ -1,0 +1,61 @@
+"""Which DNS clients are the mail servers whose log was read?  D_q of equation 1 is what they ask.
+
+A mail server asks for the MX of the domains that it delivers to, and for the PTR of the hosts that hand mail in; an
+infected PC with a mail engine of its own does not ask for *this* log's domains.  So a client is a mail server if its
+MX names cover at least half of the log's recipient domains (of 20 or more), or its PTR names at least half of the
+log's client addresses (of 20 or more).  The choice is made after all counts are merged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+MINIMUM = 20
+COVER = 0.5
+MX, PTR = 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """A DNS client taken for a mail server: key, and how much of the mail log it covers (NaN where given)."""
+
+    key: int
+    mx_cover: float
+    ptr_cover: float
+
+
+def infer_mail_servers(
+    pairs: npt.NDArray[np.int64], domains: npt.NDArray[np.int64], ptr_names: npt.NDArray[np.int64]
+) -> list[MailServer]:
+    """Clients that cover the mail log, best first.
+
+    `pairs` (p, 3) client, name, MX or PTR; `domains` (d,) keys of the recipient domains; `ptr_names` (c,) keys of the
+    reverse names of the addresses that handed mail in.
+    """
+    mx = _cover(pairs, domains, MX)
+    ptr = _cover(pairs, ptr_names, PTR)
+    found = [
+        MailServer(client, mx.get(client, 0.0), ptr.get(client, 0.0))
+        for client in sorted(set(mx) | set(ptr))
+        if mx.get(client, 0.0) >= COVER or ptr.get(client, 0.0) >= COVER
+    ]
+    return sorted(found, key=lambda s: (-max(s.mx_cover, s.ptr_cover), s.key))
+
+
+def _cover(pairs: npt.NDArray[np.int64], wanted: npt.NDArray[np.int64], kind: int) -> dict[int, float]:
+    """Share of `wanted` names that each client asked for; empty where too few are wanted."""
+    wanted = np.unique(wanted)
+    if len(wanted) < MINIMUM or not len(pairs):
+        return {}
+    chosen = pairs[(pairs[:, 2] == kind) & np.isin(pairs[:, 1], wanted)]
+    clients, counts = np.unique(chosen[:, 0], return_counts=True)
+    return {int(c): int(n) / len(wanted) for c, n in zip(clients, counts, strict=True)}
+
+
+def given_mail_servers(addresses: Sequence[str], keys: Mapping[str, int]) -> list[MailServer]:
+    """The servers that the operator named."""
+    return [MailServer(keys[a], float("nan"), float("nan")) for a in addresses]

@@ -1,0 +1,172 @@
+"""The line itself: read, parse, stitch, count, merge.  Read this file first.
+
+    sources ──chunks──▶ parse ──Events──▶ resolve (UTC) ──▶ order ──▶ stitch ──▶ count ──▶ Counts ──▶ merge
+
+DNS logs and mail logs run side by side, each in its own lane (a thread; the kernels run without the interpreter's
+lock).  Within a lane sources follow each other in the order of their first stamps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from mailripple import counts as counting
+from mailripple.config import ReadOptions
+from mailripple.counts import Counter, Counts
+from mailripple.errors import InputError, Notice
+from mailripple.formats import FormatSet, assemble, load_formats
+from mailripple.formats.load import Pattern
+from mailripple.messages import InOrder, Stitcher
+from mailripple.parse import layout as L
+from mailripple.parse.compile import Program, compile_formats
+from mailripple.parse.events import Parsed, Parser, random_seed
+from mailripple.parse.prescan import Glimpse, Start, begin, glimpse, zone_notice
+from mailripple.parse.timemap import resolve
+from mailripple.parse.zone import Zone, year_of, zone
+from mailripple.sources import BufferPool, ChunkReader, Source, discover, head, server_name
+from mailripple.tally import Reject, SourceTally
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run gives: counts, the texts of their keys, and what became of every line."""
+
+    counts: Counts
+    names: dict[int, bytes]
+    patterns: tuple[Pattern, ...]
+    sources: tuple[SourceTally, ...]
+    notices: tuple[Notice, ...]
+    zone: Zone
+    key: Callable[[bytes, int], int]
+
+
+@dataclass(slots=True)
+class Lane:
+    """One thread of a run: its own parser, fold and counter."""
+
+    parser: Parser
+    zone: Zone
+    counter: Counter = field(default_factory=Counter)
+    in_order: InOrder = field(default_factory=InOrder)
+    stitcher: Stitcher = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.stitcher = Stitcher(self.parser.key(b"relay", 2), self.parser.key(b"::1", 1))
+
+    def read(self, reader: ChunkReader, tally: SourceTally, start: Start, keep: int, progress: Progress) -> None:
+        """One source, from its first byte to its last."""
+        clock = start.map
+        for chunk in reader:
+            for piece in self.parser.parse(chunk.buffer.ctypes.data + chunk.start, chunk.length):
+                clock = resolve(clock, piece.events.columns, self.zone)
+                tally.add(piece, chunk.buffer[chunk.start : chunk.start + chunk.length], keep)
+                self.fold(piece, mail=tally.mail)
+            progress(chunk.length)
+            chunk.release()
+        tally.damage, tally.dropped = reader.damage, reader.dropped
+        tally.bytes, tally.bytes_in = reader.bytes_read, reader.bytes_in
+
+    def fold(self, piece: Parsed, *, mail: bool) -> None:
+        """Stitch and count the events of a piece; what may still be overtaken waits in `in_order`."""
+        if not mail:
+            self.counter.count(piece.events.columns)
+            return
+        for ready, late in self.in_order.take(piece.events.columns):
+            if not late:
+                self.stitcher.step(ready)
+            self.counter.count(ready)
+
+    def close(self) -> Counts:
+        for ready, _ in self.in_order.rest():
+            self.stitcher.step(ready)
+            self.counter.count(ready)
+        return self.counter.counts()
+
+
+def formats_for(options: ReadOptions) -> FormatSet:
+    """The formats of a run; `--format` leaves one message format only."""
+    formats = load_formats(options.formats)
+    if options.format is None:
+        return formats
+    chosen = [f for f in formats.messages if f.id == options.format]
+    if not chosen:
+        known = ", ".join(sorted(f.id for f in formats.messages))
+        raise InputError(f"no format {options.format!r}", where="--format", todo=f"use one of: {known}")
+    return assemble([*formats.envelopes, *chosen])
+
+
+def read_all(
+    arguments: Sequence[str], options: ReadOptions, *, keep_rejects: int = 5, progress: Progress = lambda n: None
+) -> Result:
+    """Read, parse, stitch and count all sources.  Raises InputError where nothing was understood."""
+    sources, notices = discover(arguments)
+    if not sources:
+        raise InputError("nothing to read", why="all inputs are empty", where=" ".join(arguments), todo="name a log file")
+    program = compile_formats(formats_for(options))
+    seed = random_seed() if options.seed is None else options.seed
+    where = zone(options.zone)
+    looks, starts = look_at(sources, program, options, where)
+    notices += [Notice("note", s.name, w) for s, g, b in zip(sources, looks, starts, strict=True) if (w := zone_notice(g, b, where))]
+    order = sorted(range(len(sources)), key=lambda i: (starts[i].first is None, starts[i].first or 0, i))
+    tallies = [
+        SourceTally(s.name, server_name(s.name), len(program.patterns), looks[i].mail or looks[i].events == 0, starts[i].assumed)
+        for i, s in enumerate(sources)
+    ]
+    lanes = [Lane(Parser(program, seed), where) for _ in range(2)]
+    pool = BufferPool()
+
+    def run_lane(number: int) -> Counts:
+        lane = lanes[number]
+        for i in order:
+            if tallies[i].mail == (number == 1):
+                lane.parser.base(tallies[i].server)
+                with ChunkReader(sources[i], i, pool) as reader:
+                    lane.read(reader, tallies[i], starts[i], keep_rejects, progress)
+        return lane.close()
+
+    used = [n for n in (0, 1) if any(t.mail == (n == 1) for t in tallies)]
+    with ThreadPoolExecutor(max_workers=2) as workers:
+        parts = list(workers.map(run_lane, used))
+    notices += [notice for tally in tallies for notice in tally.notices()]
+    names = {k: v for n in used for k, v in lanes[n].parser.names().items()}
+    ordered = tuple(tallies[i] for i in order)
+    _understood(ordered, program.patterns)
+    return Result(counting.merge(parts), names, program.patterns, ordered, tuple(notices), where, lanes[used[0]].parser.key)
+
+
+def look_at(
+    sources: Sequence[Source], program: Program, options: ReadOptions, where: Zone
+) -> tuple[list[Glimpse], list[Start]]:
+    """Look at the head of every source: its kind, its first moment, the year of its stamps."""
+    parser = Parser(program, 1, wide=True)
+    looks = [glimpse(parser, head(s), year_of(options.now) + 1) for s in sources]
+    dated: list[int] = []
+    starts: dict[int, Start] = {}
+    for yearless in (False, True):
+        for i, (source, look) in enumerate(zip(sources, looks, strict=True)):
+            if (look.kind == L.CIVIL_NO_YEAR) == yearless:
+                starts[i] = begin(look, source.name, source.mtime, options, where, dated)
+                if starts[i].first is not None and not yearless:
+                    dated.append(starts[i].first or 0)
+    return looks, [starts[i] for i in range(len(sources))]
+
+
+def _understood(tallies: Sequence[SourceTally], patterns: Sequence[Pattern]) -> None:
+    """A run that understood nothing is an error, never an empty report (law 1)."""
+    if any(int(t.patterns[i]) for t in tallies for i, p in enumerate(patterns)):
+        return
+    first: Reject | None = next((r for t in tallies for r in t.rejects), None)
+    lines = sum(t.lines for t in tallies)
+    raise InputError(
+        f"none of the {lines} lines was understood",
+        why=f"e.g. {first.text[:160]!r}: {first.reason}" if first else "they belong to programs that no format is for",
+        where=", ".join(t.name for t in tallies[:5]),
+        todo="`mailripple formats` lists what is known; `mailripple explain LINE` shows how a line is read",
+    )
+
+
+__all__ = ["Lane", "Result", "read_all"]

@@ -1,0 +1,91 @@
+"""What became of the lines of a source (law 1): events, skips by pattern, other programs, rejects.  They add up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from mailripple.errors import Notice
+from mailripple.parse import layout as L
+from mailripple.parse.events import Parsed
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A line that looked like one of ours, or like nothing, and was not understood."""
+
+    source: str
+    line: int
+    reason: str
+    text: bytes
+
+
+@dataclass(slots=True)
+class SourceTally:
+    """Lines of one source.
+
+    `patterns` lines by pattern (events and named skips), `other` lines by the key of the program that no format is
+    for, `rejected` lines not understood, of which `rejects` keeps the first few.
+    """
+
+    name: str
+    server: str
+    n_patterns: int
+    mail: bool
+    assumed: str = ""
+    lines: int = 0
+    blank: int = 0
+    events: int = 0
+    bytes: int = 0
+    bytes_in: int = 0
+    rejected: int = 0
+    late: int = 0
+    first: int | None = None
+    last: int | None = None
+    damage: str | None = None
+    dropped: int = 0
+    rejects: list[Reject] = field(default_factory=list)
+    other: dict[int, int] = field(default_factory=dict)
+    patterns: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def __post_init__(self) -> None:
+        self.patterns = np.zeros(self.n_patterns + 1, np.int64)
+
+    def add(self, piece: Parsed, text: npt.NDArray[np.uint8], keep: int) -> None:
+        """Count a piece of the part `text` (uint8) in; `keep` rejects at most are kept as text."""
+        tally = piece.tally
+        for line, reason, offset in tally.rejects[: max(0, keep - len(self.rejects))]:
+            rest = text[offset : offset + L.MAX_LINE + 1].tobytes()
+            self.rejects.append(Reject(self.name, self.lines + line + 1, L.REASONS[reason], rest.split(b"\n", 1)[0]))
+        self.lines += tally.lines
+        self.blank += tally.blank
+        self.rejected += tally.rejected
+        self.events += len(piece.events)
+        self.patterns += tally.patterns
+        for key, n in tally.other.items():
+            self.other[key] = self.other.get(key, 0) + n
+        ts = piece.events.column("ts")
+        if len(ts):
+            dated = ts[piece.events.ts_kind != L.NO_TIME]
+            if len(dated):
+                low, high = int(dated.min()), int(dated.max())
+                self.first = low if self.first is None else min(low, self.first)
+                self.last = high if self.last is None else max(high, self.last)
+
+    @property
+    def skipped(self) -> int:
+        """Lines known and skipped on purpose, by a pattern or because they are another program's."""
+        return int(self.patterns.sum()) - self.events + self.blank + sum(self.other.values())
+
+    def notices(self) -> list[Notice]:
+        """What the operator should know of this source."""
+        found = []
+        if self.damage:
+            found.append(Notice("warning", self.name, self.damage))
+        if self.dropped:
+            found.append(Notice("note", self.name, f"{self.dropped} bytes of over-long lines left out"))
+        if self.assumed:
+            found.append(Notice("note", self.name, f"assumed: {self.assumed}"))
+        return found
