@@ -26,7 +26,7 @@ from mailripple.parse.prescan import Glimpse, Start, begin, glimpse, zone_notice
 from mailripple.parse.timemap import resolve
 from mailripple.parse.zone import Zone, year_of, zone
 from mailripple.sources import BufferPool, ChunkReader, Source, discover, head, server_name
-from mailripple.tally import Reject, SourceTally
+from mailripple.tally import Reject, Sink, SourceTally
 
 Progress = Callable[[int], None]
 
@@ -57,13 +57,13 @@ class Lane:
     def __post_init__(self) -> None:
         self.stitcher = Stitcher(self.parser.key(b"relay", 2), self.parser.key(b"::1", 1))
 
-    def read(self, reader: ChunkReader, tally: SourceTally, start: Start, keep: int, progress: Progress) -> None:
+    def read(self, reader: ChunkReader, tally: SourceTally, start: Start, sink: Sink | None, progress: Progress) -> None:
         """One source, from its first byte to its last."""
         clock = start.map
         for chunk in reader:
             for piece in self.parser.parse(chunk.buffer.ctypes.data + chunk.start, chunk.length):
                 clock = resolve(clock, piece.events.columns, self.zone)
-                tally.add(piece, chunk.buffer[chunk.start : chunk.start + chunk.length], keep)
+                tally.add(piece, chunk.buffer[chunk.start : chunk.start + chunk.length], sink)
                 self.fold(piece, mail=tally.mail)
             progress(chunk.length)
             chunk.release()
@@ -100,7 +100,7 @@ def formats_for(options: ReadOptions) -> FormatSet:
 
 
 def read_all(
-    arguments: Sequence[str], options: ReadOptions, *, keep_rejects: int = 5, progress: Progress = lambda n: None
+    arguments: Sequence[str], options: ReadOptions, *, sink: Sink | None = None, progress: Progress = lambda n: None
 ) -> Result:
     """Read, parse, stitch and count all sources.  Raises InputError where nothing was understood."""
     sources, notices = discover(arguments)
@@ -125,7 +125,7 @@ def read_all(
             if tallies[i].mail == (number == 1):
                 lane.parser.base(tallies[i].server)
                 with ChunkReader(sources[i], i, pool) as reader:
-                    lane.read(reader, tallies[i], starts[i], keep_rejects, progress)
+                    lane.read(reader, tallies[i], starts[i], sink, progress)
         return lane.close()
 
     used = [n for n in (0, 1) if any(t.mail == (n == 1) for t in tallies)]
@@ -134,7 +134,7 @@ def read_all(
     notices += [notice for tally in tallies for notice in tally.notices()]
     names = {k: v for n in used for k, v in lanes[n].parser.names().items()}
     ordered = tuple(tallies[i] for i in order)
-    _understood(ordered, program.patterns)
+    nothing_understood(ordered, program.patterns)
     return Result(counting.merge(parts), names, program.patterns, ordered, tuple(notices), where, lanes[used[0]].parser.key)
 
 
@@ -155,7 +155,7 @@ def look_at(
     return looks, [starts[i] for i in range(len(sources))]
 
 
-def _understood(tallies: Sequence[SourceTally], patterns: Sequence[Pattern]) -> None:
+def nothing_understood(tallies: Sequence[SourceTally], patterns: Sequence[Pattern]) -> None:
     """A run that understood nothing is an error, never an empty report (law 1)."""
     if any(int(t.patterns[i]) for t in tallies for i, p in enumerate(patterns)):
         return

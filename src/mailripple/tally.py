@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,6 +21,12 @@ class Reject:
     line: int
     reason: str
     text: bytes
+
+
+#: Takes every line that was not understood.
+Sink = Callable[[Reject], None]
+#: Rejects of a source that are kept for the report.
+KEEP = 5
 
 
 @dataclass(slots=True)
@@ -53,12 +60,17 @@ class SourceTally:
     def __post_init__(self) -> None:
         self.patterns = np.zeros(self.n_patterns + 1, np.int64)
 
-    def add(self, piece: Parsed, text: npt.NDArray[np.uint8], keep: int) -> None:
-        """Count a piece of the part `text` (uint8) in; `keep` rejects at most are kept as text."""
+    def add(self, piece: Parsed, text: npt.NDArray[np.uint8], sink: Sink | None = None) -> None:
+        """Count a piece of the part `text` (uint8) in; the first few rejects are kept, all go to `sink`."""
         tally = piece.tally
-        for line, reason, offset in tally.rejects[: max(0, keep - len(self.rejects))]:
+        wanted = tally.rejects if sink else tally.rejects[: max(0, KEEP - len(self.rejects))]
+        for line, reason, offset in wanted:
             rest = text[offset : offset + L.MAX_LINE + 1].tobytes()
-            self.rejects.append(Reject(self.name, self.lines + line + 1, L.REASONS[reason], rest.split(b"\n", 1)[0]))
+            reject = Reject(self.name, self.lines + line + 1, L.REASONS[reason], rest.split(b"\n", 1)[0].rstrip(b"\r "))
+            if len(self.rejects) < KEEP:
+                self.rejects.append(reject)
+            if sink:
+                sink(reject)
         self.lines += tally.lines
         self.blank += tally.blank
         self.rejected += tally.rejected

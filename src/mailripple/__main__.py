@@ -1,0 +1,5 @@
+"""`python -m mailripple`."""
+
+from mailripple.cli import main
+
+main()

@@ -1,0 +1,175 @@
+"""The command line: arguments in, one call of the line, exit status out.  No logic of its own.
+
+Heavy modules are imported by the command that needs them, so that `--help` and `--version` stay quick.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mailripple import __version__
+from mailripple.errors import MailrippleError, UsageError
+
+if TYPE_CHECKING:
+    from mailripple.config import ReadOptions
+
+_READING = [
+    click.option("--tz", "zone", metavar="ZONE", help="Zone of stamps without an offset (default: this machine's)."),
+    click.option("--year", type=click.IntRange(1970, 2099), help="Year of the first line of logs whose stamps have none."),
+    click.option("--format", "format_", metavar="ID", help="Read with this message format only (see `mailripple formats`)."),
+    click.option(
+        "--formats", "folders", metavar="DIR", multiple=True, type=click.Path(path_type=Path), help="Folder of your own format files."
+    ),
+    click.option("--rejects", metavar="FILE", help="Write every line that was not understood to FILE, as JSON lines."),
+]
+
+
+def _reading(command: Any) -> Any:
+    for option in reversed(_READING):
+        command = option(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, "-V", "--version", prog_name="mailripple", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Find the mass mailer in the logs that mail and DNS servers already write."""
+
+
+@cli.command()
+@click.argument("logs", nargs=-1, required=True)
+@_reading
+@click.option("--json", "json_", metavar="[FILE]", help="Write JSON to FILE (name.json; default: stdout) instead of the text.")
+@click.option("--mail-server", "mail_servers", metavar="ADDRESS", multiple=True, help="Address of a mail server whose log is read.")
+@click.option("--window", "window_s", metavar="SECONDS", type=click.IntRange(60), help="Window of the series, a multiple of 60 (default: by the length of the logs).")
+@click.option("--top", default=10, show_default=True, type=click.IntRange(1, 10_000), help="Length of the lists.")
+@click.option("--counting", type=click.Choice(["fields", "grep"]), default="fields", show_default=True, help="grep: also count lines that contain the paper's words, as its authors did.")
+def report(logs: tuple[str, ...], json_: str | None, mail_servers: tuple[str, ...], window_s: int | None, top: int, counting: str, rejects: str | None, **reading: Any) -> None:
+    """Report on LOGS: files, folders, globs, or - for stdin; plain, gz, zst, xz or bz2."""
+    from mailripple.config import ReportOptions
+    from mailripple.reporting import report as make
+
+    if window_s is not None and window_s % 60:
+        raise UsageError("the window must be a multiple of 60 seconds", where=f"--window {window_s}")
+    options = ReportOptions(mail_servers, counting, top)
+    damaged = make(logs, _options(**reading), options, window_s=window_s, json_to=json_, rejects_to=rejects)
+    raise SystemExit(3 if damaged else 0)
+
+
+@cli.command()
+@click.argument("logs", nargs=-1, required=True)
+@_reading
+def events(logs: tuple[str, ...], rejects: str | None, **reading: Any) -> None:
+    """Print every log record of LOGS as a line of JSON."""
+    from mailripple.records import write_events
+
+    damaged = write_events(logs, _options(**reading), sys.stdout.buffer, rejects)
+    raise SystemExit(3 if damaged else 0)
+
+
+@cli.command()
+@click.argument("line")
+@click.option("--formats", "folders", metavar="DIR", multiple=True, type=click.Path(path_type=Path), help="Folder of your own format files.")
+def explain(line: str, folders: tuple[Path, ...]) -> None:
+    """Show how LINE (a log line; - reads lines from stdin) is read and what it counts into."""
+    from mailripple.explain import explain_line
+    from mailripple.formats import load_formats
+    from mailripple.outputs.safe import shown
+
+    formats = load_formats(folders)
+    lines = sys.stdin.buffer.read().split(b"\n") if line == "-" else [line.encode("utf-8", "surrogateescape")]
+    for text in lines:
+        if text or line != "-":
+            for part in explain_line(formats, text):
+                click.echo(shown(part))
+
+
+@cli.command("formats")
+@click.option("--formats", "folders", metavar="DIR", multiple=True, type=click.Path(path_type=Path), help="Folder of your own format files.")
+@click.option("--json", "json_", metavar="[FILE]", help="Write JSON to FILE (name.json; default: stdout) instead of the text.")
+def formats_(folders: tuple[Path, ...], json_: str | None) -> None:
+    """List the log formats that are known."""
+    from mailripple.reporting import list_formats
+
+    list_formats(folders, json_)
+
+
+@cli.command("check-format")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+def check_format(files: tuple[Path, ...]) -> None:
+    """Check your own format FILES: every sample must give the event that stands beside it."""
+    from mailripple.reporting import check_formats
+
+    raise SystemExit(4 if check_formats(files) else 0)
+
+
+@cli.command()
+@click.option("--out", metavar="DIR", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Where the made-up logs go.")
+@click.option("--seed", default=20020715, show_default=True, help="Another seed, another campus.")
+def demo(out: Path, seed: int) -> None:
+    """Make the logs of a campus with one infected PC, and report on them."""
+    from mailripple.demo import run_demo
+
+    run_demo(out, seed, _options(None, None, None, ()))
+
+
+def _options(zone: str | None, year: int | None, format_: str | None, folders: tuple[Path, ...]) -> ReadOptions:
+    from mailripple.config import ReadOptions
+    from mailripple.parse.zone import machine_zone
+
+    now = int(time.time() * 1_000_000)
+    return ReadOptions(zone or machine_zone(), now, zone is not None, year, own_formats(folders), format_)
+
+
+def own_formats(folders: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Folders of format files: those given must exist, the user's own is read if it does."""
+    for folder in folders:
+        if not folder.is_dir():
+            raise UsageError(f"no folder {folder}", where="--formats", todo="name a folder of .toml files")
+    home = Path("~/.config/mailripple/formats").expanduser()
+    return (*((home,) if home.is_dir() else ()), *folders)
+
+
+def json_argument(arguments: list[str]) -> list[str]:
+    """Let `--json` stand alone (stdout) or before a file name; a log's name behind it is never taken for one.
+
+    A file name is "-", or ends in .json, or lies in /dev; any name can be given as --json=NAME.
+    """
+    out: list[str] = []
+    i = 0
+    while i < len(arguments):
+        if arguments[i] == "--":
+            return out + arguments[i:]
+        if arguments[i] != "--json":
+            out.append(arguments[i])
+        else:
+            following = arguments[i + 1] if i + 1 < len(arguments) else ""
+            named = following == "-" or following.endswith(".json") or following.startswith("/dev/")
+            out.append(f"--json={following if named else '-'}")
+            i += named
+        i += 1
+    return out
+
+
+def main() -> None:
+    """Entry point: run a command; errors in four short lines, and the exit status that belongs to them."""
+    try:
+        cli.main(args=json_argument(sys.argv[1:]), prog_name="mailripple", standalone_mode=True)
+    except MailrippleError as error:
+        from mailripple.outputs.safe import shown
+
+        for line in error.lines():
+            click.echo(shown(line), err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""How one line is read: which envelope and pattern take it, its fields, and what it counts into."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mailripple.formats import FormatSet, Pattern
+from mailripple.formats.language import Lit, Message
+from mailripple.parse import layout as L
+from mailripple.parse import naive
+from mailripple.parse.record import time_text, values_of
+
+#: What an event counts into.
+COUNTS_INTO: dict[str, str] = {
+    "dns.query": "dns.query, dns.query.TYPE, dns.lookup (unless the same client repeats it within 5 s), D_q if the client is a mail server",
+    "dns.response": "dns.response",
+    "dns.packet": "dns.packet",
+    "mail.from": "mail.from (N_from) and mail.accepted; mail.refused if no recipient was accepted",
+    "mail.to": "mail.to (N_to), mail.STATUS, mail.rcpt, mail.attempt.first or .retry; mail.dsn.to if it is the server's own bounce",
+    "mail.reject": "mail.reject",
+    "mail.client": "nothing by itself: tells who handed the message in",
+    "mail.dsn": "mail.dsn: the server's own bounce or notice, kept out of N_from and N_to",
+    "mail.clone": "nothing by itself: the copy belongs to the same client",
+    "mail.done": "nothing by itself: the message is finished",
+    "pop.login": "pop.login (N_P)",
+    "pop.logout": "pop.logout",
+    "pop.fail": "pop.fail",
+    "pop.connect": "pop.connect",
+    "imap.login": "imap.login",
+    "imap.logout": "imap.logout",
+    "imap.fail": "imap.fail",
+}
+_STAMPS = {L.NO_TIME: "no time", L.CIVIL_NO_YEAR: "no year, no zone", L.CIVIL: "no zone", L.UTC: "UTC known"}
+
+
+def explain_line(formats: FormatSet, text: bytes) -> Iterator[str]:
+    """The explanation, line by line."""
+    outcome = naive.read_line(formats, text)
+    if outcome.line is not None and outcome.line.ts_kind:
+        yield f"time:    {time_text(outcome.line.ts).removesuffix('Z')} ({_STAMPS[outcome.line.ts_kind]})"
+    if outcome.pattern is not None and outcome.line is not None:
+        yield f"format:  {outcome.pattern.format}, pattern {outcome.pattern.name}"
+        yield f"match:   {outcome.pattern.match}"
+        yield f"kind:    {outcome.pattern.kind or 'skipped on purpose'}"
+        for name, value in values_of(outcome.line.fields, outcome.status).items():
+            yield f"  {name:14} {value}"
+        if outcome.pattern.kind:
+            yield f"counts:  {COUNTS_INTO[outcome.pattern.kind]}"
+    elif outcome.what == "other" and outcome.line is not None:
+        program = outcome.line.fields.get("program", b"").decode("latin-1")
+        yield f"a line of the program {program!r}, which no format is for: skipped"
+    elif outcome.what == "blank":
+        yield "an empty line: skipped"
+    else:
+        yield f"not understood: {L.REASONS[outcome.reason]}"
+        yield from _nearest(formats, text)
+
+
+def _nearest(formats: FormatSet, text: bytes) -> Iterator[str]:
+    """The patterns that came furthest, and where they stopped."""
+    text = text.rstrip(b"\r ")
+    tried: list[tuple[int, Pattern]] = []
+    for envelope in formats.envelopes:
+        for pattern in envelope.patterns:
+            line = naive.Line(text)
+            at = naive.match(pattern, pattern.items, line, 0)
+            if at < 0:
+                tried.append((_furthest(pattern, naive.Line(text), 0), pattern))
+                continue
+            program = pattern.program or line.fields.get("program", b"").decode("latin-1")
+            message = formats.by_program().get(program)
+            for candidate in message.patterns if message else ():
+                tried.append((_furthest(candidate, line.copy(), at), candidate))
+    for at, pattern in sorted(tried, key=lambda t: -t[0])[:3]:
+        yield f"  {pattern.id} came to byte {at}: {text[:at].decode('utf-8', 'backslashreplace')[-60:]!r} then expected {_expected(pattern, text, at)}"
+
+
+def _furthest(pattern: Pattern, line: naive.Line, at: int) -> int:
+    for item in pattern.items:
+        if isinstance(item, Message):
+            break
+        following = naive.match(pattern, (item,), line, at)
+        if following < 0:
+            return at
+        at = following
+    return at
+
+
+def _expected(pattern: Pattern, text: bytes, at: int) -> str:
+    for item in pattern.items:
+        if isinstance(item, Lit) and not text.startswith(item.text, at) and item.text not in text[:at]:
+            return repr(item.text.decode())
+    return f"the end, by {pattern.match!r}"

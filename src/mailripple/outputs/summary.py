@@ -1,0 +1,315 @@
+"""What a report says, as plain data: totals, series, the top of each list, and what became of the input.
+
+Made once from a run's `Result`; the terminal and the JSON output show the same.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mailripple import __version__
+from mailripple import counts as counting
+from mailripple.config import ReportOptions
+from mailripple.counts import Counts
+from mailripple.errors import Notice, UsageError
+from mailripple.formats.load import Pattern
+from mailripple.models.servers import MailServer, given_mail_servers, infer_mail_servers
+from mailripple.outputs.safe import shown
+from mailripple.parse.record import time_text
+from mailripple.parse.zone import Zone
+from mailripple.tally import SourceTally
+
+#: Windows that a series is rolled up to, seconds; the smallest that gives no more than MAX_WINDOWS.
+WINDOWS = (60, 300, 600, 1800, 3600, 10_800, 86_400)
+MAX_WINDOWS = 2000
+V4_KEY = 1 << 32
+#: The paper's quantities and the metrics that they are.
+PAPER = {
+    "D_q": "dns.query of the mail servers",
+    "N_from": "mail.from",
+    "N_to": "mail.to",
+    "N_SS": "mail.sent",
+    "N_SD": "mail.deferred",
+    "N_SX": "mail.failed",
+    "N_P": "pop.login",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Counts a window: `start` seconds since 1970 (UTC) of the first, `window_s` its length, `columns` by name."""
+
+    start: int
+    window_s: int
+    columns: dict[str, npt.NDArray[np.int64]]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All that a report shows."""
+
+    zone: Zone
+    first: int | None
+    last: int | None
+    totals: dict[str, int | None]
+    mail_servers: list[dict[str, Any]]
+    dq_note: str
+    series: Series
+    domains: list[dict[str, Any]]
+    clients: list[dict[str, Any]]
+    accounts: list[dict[str, Any]]
+    dns_clients: list[dict[str, Any]]
+    sources: list[dict[str, Any]]
+    skipped: list[dict[str, Any]]
+    rejects: list[dict[str, Any]]
+    notices: list[Notice]
+    capped: int
+    grep: dict[str, int] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as JSON data; keys are stable."""
+        return {
+            "mailripple": __version__,
+            "zone": self.zone.name,
+            "first": time_text(self.first) if self.first is not None else None,
+            "last": time_text(self.last) if self.last is not None else None,
+            "totals": self.totals,
+            "mail_servers": self.mail_servers,
+            "D_q_note": self.dq_note,
+            "series": {
+                "start": time_text(self.series.start * 1_000_000),
+                "window_s": self.series.window_s,
+                "columns": {name: values.tolist() for name, values in self.series.columns.items()},
+            },
+            "top_deferred_domains": self.domains,
+            "busiest_clients": self.clients,
+            "busiest_accounts": self.accounts,
+            "busiest_dns_clients": self.dns_clients,
+            "sources": self.sources,
+            "skipped": self.skipped,
+            "rejects": self.rejects,
+            "notices": [{"level": n.level, "source": shown(n.source), "text": shown(n.text)} for n in self.notices],
+            "capped": self.capped,
+        } | ({"grep": self.grep} if self.grep else {})
+
+
+class Names:
+    """Texts of keys."""
+
+    def __init__(self, names: Mapping[int, bytes], key: Callable[[bytes, int], int]) -> None:
+        self._names = names
+        self.key = key
+
+    def address(self, key: int) -> str:
+        """The IP address that a key stands for."""
+        if V4_KEY <= key < 2 * V4_KEY:
+            return str(ipaddress.IPv4Address(key - V4_KEY))
+        raw = self._names.get(key, b"")
+        return str(ipaddress.IPv6Address(raw)) if len(raw) == 16 else f"(address {key:x})"
+
+    def text(self, key: int) -> str:
+        """The name that a key stands for, inert."""
+        found = self._names.get(key)
+        return shown(found) if found is not None else f"(name {key:x})"
+
+
+def summarise(
+    counts: Counts,
+    names: Names,
+    patterns: Sequence[Pattern],
+    sources: Sequence[SourceTally],
+    notices: Sequence[Notice],
+    where: Zone,
+    options: ReportOptions,
+    window_s: int | None = None,
+) -> Summary:
+    """Everything that a report shows."""
+    totals = counting.entity_totals(counts.cells)
+    servers, note = find_mail_servers(counts, names, totals, options)
+    series = make_series(counts, [s.key for s in servers], window_s)
+    numbers: dict[str, int | None] = {name: counts.total(name) for name in counting.METRIC_NAMES}
+    numbers["mail.failed"] = counts.total("mail.failed")
+    dq = _queries(totals, [s.key for s in servers]) if servers else None
+    numbers |= {"D_q": dq, "N_from": numbers["mail.from"], "N_to": numbers["mail.to"], "N_SS": numbers["mail.sent"]}
+    numbers |= {"N_SD": numbers["mail.deferred"], "N_SX": numbers["mail.failed"], "N_P": numbers["pop.login"]}
+    moments = [t.first for t in sources if t.first is not None], [t.last for t in sources if t.last is not None]
+    top = options.top
+    return Summary(
+        where,
+        min(moments[0], default=None),
+        max(moments[1], default=None),
+        numbers,
+        [_server(s, names) for s in servers],
+        note,
+        series,
+        top_entities(totals, counting.DOMAIN, "mail.deferred", top, "rcpt_domain", names.text),
+        top_entities(totals, counting.CLIENT, "mail.rcpt", top, "client_ip", names.address),
+        top_entities(totals, counting.ACCOUNT, "mail.rcpt", top, "account", names.text),
+        top_dns_clients(totals, top, names),
+        [_source(t) for t in sources],
+        _skips(sources, patterns, names),
+        [{"source": shown(r.source), "line": r.line, "reason": r.reason, "text": shown(r.text, 300)} for t in sources for r in t.rejects],
+        list(notices),
+        counts.capped,
+    )
+
+
+def find_mail_servers(
+    counts: Counts, names: Names, totals: npt.NDArray[Any], options: ReportOptions
+) -> tuple[list[MailServer], str]:
+    """The DNS clients that are the mail servers, and how that is known."""
+    if options.mail_servers:
+        keys = {}
+        for address in options.mail_servers:
+            keys[address] = names.key(address.encode(), 1)
+            if not keys[address]:
+                raise UsageError(f"{address!r} is no IP address", where="--mail-server", todo="give 192.0.2.25 or 2001:db8::25")
+        return given_mail_servers(options.mail_servers, keys), "given"
+    kinds = totals["tag"]
+    domains = totals["key"][kinds == counting.DOMAIN]
+    clients = totals["key"][(kinds == counting.CLIENT) & (totals["n"][:, 0] > 0)]
+    reverse = [names.key(ipaddress.ip_address(names.address(int(k))).reverse_pointer.encode(), 0) for k in clients[:20_000] if _named(names, int(k))]
+    found = infer_mail_servers(counts.pairs, domains, np.array(reverse, np.int64))
+    if found:
+        return found, "inferred: their MX and PTR questions cover the mail log"
+    if not counts.total("dns.query"):
+        return [], "no DNS log was given"
+    if not counts.total("mail.to"):
+        return [], "no mail log was given: name the mail servers with --mail-server"
+    return [], "no DNS client asks for this mail log's domains: name the mail servers with --mail-server"
+
+
+def _named(names: Names, key: int) -> bool:
+    return not names.address(key).startswith("(")
+
+
+def _queries(totals: npt.NDArray[Any], keys: Sequence[int]) -> int:
+    chosen = (totals["tag"] == counting.DNS_CLIENT) & np.isin(totals["key"], np.array(keys, np.int64))
+    return int(totals["n"][chosen, :10].sum())
+
+
+def _server(server: MailServer, names: Names) -> dict[str, Any]:
+    given = server.mx_cover != server.mx_cover
+    return {
+        "address": names.address(server.key),
+        "mx_cover": None if given else round(server.mx_cover, 3),
+        "ptr_cover": None if given else round(server.ptr_cover, 3),
+    }
+
+
+def make_series(counts: Counts, servers: Sequence[int], window_s: int | None) -> Series:
+    """Sums over all servers a window, from the first window to the last without holes; D_q where it is known."""
+    dated = counts.minute >= 0
+    minutes = counts.minute[dated]
+    if not len(minutes):
+        return Series(0, 60, {})
+    span = int(minutes.max() - minutes.min() + 1) * 60
+    chosen = window_s or next((w for w in WINDOWS if span <= w * MAX_WINDOWS), WINDOWS[-1])
+    step = chosen // 60
+    first = int(minutes.min()) // step
+    size = int(minutes.max()) // step - first + 1
+    index = minutes // step - first
+    columns: dict[str, npt.NDArray[np.int64]] = {}
+    if servers:
+        columns["D_q"] = _dq_series(counts, servers, first, step, size)
+    for i, name in enumerate(counting.METRIC_NAMES):
+        values = counts.values[dated, i]
+        if values.any():
+            columns[name] = np.bincount(index, weights=values, minlength=size).astype(np.int64)
+    return Series(first * step * 60, chosen, columns)
+
+
+def _dq_series(counts: Counts, servers: Sequence[int], first: int, step: int, size: int) -> npt.NDArray[np.int64]:
+    out = np.zeros(size, np.int64)
+    keys = np.array(servers, np.int64)
+    for rows in counts.cells.parts():
+        mine = rows[((rows["tag"] & 0xFF) == counting.DNS_CLIENT) & np.isin(rows["key"], keys)]
+        for minute in range(10):
+            index = ((mine["tag"] >> 8) * 10 + minute) // step - first
+            used = mine["n"][:, minute] > 0
+            np.add.at(out, index[used], mine["n"][used, minute].astype(np.int64))
+    return out
+
+
+def top_entities(
+    totals: npt.NDArray[Any], kind: int, by: str, top: int, label: str, name: Callable[[int], str]
+) -> list[dict[str, Any]]:
+    """The entities of a kind with the largest value of a metric."""
+    column = counting.ENTITY_METRICS.index(by)
+    rows = totals[(totals["tag"] == kind) & (totals["n"][:, column] > 0)]
+    ranked = sorted(((-int(r["n"][column]), name(int(r["key"])), r) for r in _largest(rows, column, top)), key=lambda x: x[:2])
+    return [
+        {label: text} | {m: int(r["n"][i]) for i, m in enumerate(counting.ENTITY_METRICS) if r["n"][i]}
+        for _, text, r in ranked[:top]
+    ]
+
+
+def _largest(rows: npt.NDArray[Any], column: int, top: int) -> npt.NDArray[Any]:
+    """Rows that can be among the top, ties included: names decide between equals, not keys (law 7)."""
+    values = rows["n"][:, column]
+    if len(rows) <= top:
+        return rows
+    least = np.partition(values, len(values) - top)[len(values) - top]
+    return rows[values >= least][:100_000]
+
+
+def top_dns_clients(totals: npt.NDArray[Any], top: int, names: Names) -> list[dict[str, Any]]:
+    """The DNS clients with the most queries."""
+    rows = totals[totals["tag"] == counting.DNS_CLIENT].copy()
+    minutes = rows["n"][:, :10].sum(axis=1)
+    rows["n"][:, 0] = minutes
+    ranked = sorted(((-int(r["n"][0]), names.address(int(r["key"])), r) for r in _largest(rows, 0, top)), key=lambda x: x[:2])
+    return [
+        {"client_ip": text, "dns.query": -n}
+        | {m: int(r["n"][10 + i]) for i, m in enumerate(counting.CLIENT_METRICS) if r["n"][10 + i]}
+        for n, text, r in ranked[:top]
+    ]
+
+
+def _source(t: SourceTally) -> dict[str, Any]:
+    return {
+        "source": shown(t.name),
+        "server": shown(t.server),
+        "bytes": t.bytes,
+        "lines": t.lines,
+        "events": t.events,
+        "skipped": t.skipped,
+        "rejected": t.rejected,
+        "first": time_text(t.first) if t.first is not None else None,
+        "last": time_text(t.last) if t.last is not None else None,
+        "assumed": t.assumed,
+        "damage": t.damage,
+    }
+
+
+def _skips(sources: Sequence[SourceTally], patterns: Sequence[Pattern], names: Names) -> list[dict[str, Any]]:
+    """Lines skipped on purpose: by format and pattern, and by the name of a program that no format is for."""
+    by_pattern = sum((t.patterns for t in sources), np.zeros(len(patterns) + 1, np.int64))
+    found = [
+        {"format": p.format, "pattern": p.name, "lines": int(by_pattern[i])}
+        for i, p in enumerate(patterns)
+        if not p.kind and by_pattern[i]
+    ]
+    other: dict[str, int] = {}
+    for t in sources:
+        for key, n in t.other.items():
+            label = names.text(key) if key else "(more)"
+            other[label] = other.get(label, 0) + n
+    found += [{"format": "", "pattern": f"program {label}", "lines": n} for label, n in other.items()]
+    blank = sum(t.blank for t in sources)
+    found += [{"format": "", "pattern": "blank line", "lines": blank}] if blank else []
+    return sorted(found, key=lambda s: (-int(s["lines"]), str(s["format"]), str(s["pattern"])))
+
+
+def local_time(second: int, where: Zone) -> str:
+    """A moment in the log's zone, `2024-10-27 01:17`."""
+    offset = where.offset_at(second * 1_000_000)
+    moment = dt.datetime(1970, 1, 1) + dt.timedelta(seconds=second, microseconds=offset)
+    return moment.strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,113 @@
+"""`mailripple report`, `formats`, `check-format`: from arguments to what is written."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from mailripple.config import ReadOptions, ReportOptions
+from mailripple.errors import FormatError, OutputError
+from mailripple.formats import FormatSet, assemble, load_formats, read_format
+from mailripple.grep import grep_totals
+from mailripple.outputs.progress import progress_bar
+from mailripple.outputs.safe import shown
+from mailripple.outputs.summary import Names, Summary, summarise
+from mailripple.outputs.write import write_whole
+from mailripple.parse.check import problems
+from mailripple.records import reject_sink
+from mailripple.run import Result, read_all
+
+
+def report(
+    arguments: Sequence[str],
+    reading: ReadOptions,
+    options: ReportOptions,
+    *,
+    window_s: int | None,
+    json_to: str | None,
+    rejects_to: str | None,
+) -> bool:
+    """Read the logs and write the report; True if an input was damaged."""
+    with reject_sink(rejects_to) as sink, progress_bar(arguments) as progress:
+        result = read_all(arguments, reading, sink=sink, progress=progress)
+    summary = summary_of(result, options, window_s)
+    if options.counting == "grep":
+        summary.grep.update(grep_totals(arguments))
+    if json_to is not None:
+        write_whole(json_to, msgspec.json.encode(summary.as_json()) + b"\n")
+    else:
+        print_text(summary)
+    return any(notice.level == "warning" for notice in result.notices)
+
+
+def summary_of(result: Result, options: ReportOptions, window_s: int | None = None) -> Summary:
+    """The report's data from a run's result."""
+    names = Names(result.names, result.key)
+    return summarise(
+        result.counts, names, result.patterns, result.sources, result.notices, result.zone, options, window_s
+    )
+
+
+def print_text(summary: Summary) -> None:
+    """The report on stdout.  Raises OutputError where stdout is full."""
+    from mailripple.outputs.terminal import print_summary
+
+    try:
+        print_summary(summary, sys.stdout)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError("cannot write to stdout", why=error.strerror or str(error), where="stdout") from error
+
+
+def list_formats(folders: Sequence[Path], json_to: str | None) -> None:
+    """The known formats as a table or as JSON."""
+    formats = load_formats(folders)
+    rows = [
+        {
+            "id": f.id,
+            "subject": f.subject,
+            "title": f.title,
+            "programs": list(f.programs),
+            "patterns": len(f.patterns),
+            "kinds": sorted({p.kind for p in f.patterns if p.kind}),
+            "url": f.url,
+            "path": f.path,
+        }
+        for f in (*formats.envelopes, *formats.messages)
+    ]
+    if json_to is not None:
+        write_whole(json_to, msgspec.json.encode(rows) + b"\n")
+        return
+    from mailripple.outputs.terminal import print_formats
+
+    print_formats(rows, sys.stdout)
+
+
+def check_formats(files: Sequence[Path]) -> bool:
+    """Check format files against the bundled ones; True if something is wrong, which is then printed."""
+    wrong = False
+    for path in files:
+        try:
+            subject = path.parent.name if path.parent.name in ("envelope", "dns", "mail") else "mail"
+            mine = read_format(path.read_text(encoding="utf-8"), str(path), subject)
+            found = list(problems(with_own(load_formats(), [mine]), only=mine))
+        except FormatError as error:
+            found = [error]
+        except (OSError, UnicodeDecodeError) as error:
+            found = [FormatError(f"cannot read {path}", why=str(error), where=str(path), todo="name a TOML file")]
+        for error in found:
+            print("\n".join(shown(line) for line in error.lines()) + "\n", file=sys.stderr)
+        if not found:
+            print(f"{shown(str(path))}: {mine.id}: {len(mine.patterns)} patterns, all samples prove themselves")
+        wrong = wrong or bool(found)
+    return wrong
+
+
+def with_own(formats: FormatSet, own: Sequence[object]) -> FormatSet:
+    """The bundled formats with the administrator's own behind them."""
+    return assemble([*formats.envelopes, *formats.messages, *own])  # type: ignore[list-item]
