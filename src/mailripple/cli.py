@@ -5,6 +5,7 @@ Heavy modules are imported by the command that needs them, so that `--help` and 
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -158,6 +159,7 @@ def json_argument(arguments: list[str]) -> list[str]:
 
 def main() -> None:
     """Entry point: run a command; errors in four short lines, and the exit status that belongs to them."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's idle threads cost more than a small report
     try:
         cli.main(args=json_argument(sys.argv[1:]), prog_name="mailripple", standalone_mode=True)
     except MailrippleError as error:

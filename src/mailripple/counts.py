@@ -84,6 +84,7 @@ WINDOW_S, SERVER_WINDOW_S = 600, 60
 UNDATED = -1
 
 CELL = np.dtype([("key", "<i8"), ("tag", "<i8"), ("n", "<u2", (16,))])
+#: A cell of totals: 64-bit counters.
 TOTAL = np.dtype([("key", "<i8"), ("tag", "<i8"), ("n", "<i8", (16,))])
 #: Cells in memory before they go to a temporary file (48 bytes each).
 MEMORY_CELLS = 1 << 20
@@ -281,36 +282,24 @@ def merge(parts: Sequence[Counts]) -> Counts:
     return Counts(server, minute, values, cells, pairs, sum(p.capped for p in parts))
 
 
-def add_cells(parts: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    """Cells with the same key and tag added up, sorted by tag and key; dtype TOTAL."""
-    rows = np.concatenate([_wide(p) for p in parts]) if parts else np.zeros(0, TOTAL)
-    if not len(rows):
-        return rows
-    rows = rows[np.lexsort((rows["key"], rows["tag"]))]
-    new = np.concatenate([[True], (rows["key"][1:] != rows["key"][:-1]) | (rows["tag"][1:] != rows["tag"][:-1])])
-    starts = np.flatnonzero(new)
-    out = rows[starts].copy()
-    out["n"] = np.add.reduceat(rows["n"], starts, axis=0)
-    return out
-
-
-def _wide(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    if rows.dtype == TOTAL:
-        return rows
-    out = np.zeros(len(rows), TOTAL)
-    for name in ("key", "tag", "n"):
-        out[name] = rows[name]
-    return out
-
-
 def entity_totals(cells: Cells) -> npt.NDArray[Any]:
-    """Totals of every entity over all windows; dtype TOTAL with the kind alone in `tag`."""
-    total = np.zeros(0, TOTAL)
-    waiting: list[npt.NDArray[Any]] = []
+    """Totals of every entity over all windows; dtype TOTAL with the kind alone in `tag`, in no particular order."""
+    table = np.zeros(1 << 14, TOTAL)
+    used = np.zeros(1, np.int64)
     for rows in cells.parts():
-        wide = _wide(rows)
-        wide["tag"] &= 0xFF
-        waiting.append(add_cells([wide]))
-        if sum(len(w) for w in waiting) > 1 << 19:
-            total, waiting = add_cells([total, *waiting]), []
-    return add_cells([total, *waiting])
+        table = _add_up(table, used, np.ascontiguousarray(rows))
+    return table[table["key"] != 0]
+
+
+def _add_up(table: npt.NDArray[Any], used: npt.NDArray[np.int64], rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Add cells (dtype CELL) to a table of totals; gives the table, or a larger one."""
+    at = 0
+    while at < len(rows):
+        at = kernels().add_up(
+            table.ctypes.data, len(table) - 1, used.ctypes.data, rows.ctypes.data, at, len(rows)
+        )
+        if at < len(rows):
+            larger = np.zeros(4 * len(table), TOTAL)
+            kernels().move_totals(table.ctypes.data, len(table), larger.ctypes.data, len(larger) - 1)
+            table = larger
+    return table

@@ -19,7 +19,10 @@ PAIRS, PAIRS_MASK, PAIRS_N, PAIRS_FULL, WINDOW_ROWS, CAPPED = range(160, 208, 8)
 STATE_WORDS = 28
 
 METRICS = 48
+#: Events between two looks at how full the tables are.
+BATCH = 64
 CELL = 48
+TOTAL = 144
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
 #: A repeated question (same client, name and type) within that time is the resolver's doing, not the user's.
@@ -216,11 +219,11 @@ def is_new_lookup(state: int, key: int, ts: int) -> int:
 
 
 @part
-def note_pair(state: int, client: int, name: int, kind: int) -> int:
+def note_pair(state: int, asked: int, client: int, name: int, kind: int) -> int:
     """Remember once that the client asked for the MX or PTR of the name: this is how mail servers are told."""
     table = i64(state + PAIRS)
     mask = i64(state + PAIRS_MASK)
-    key = (mix(client, name) << 2) | kind
+    key = (asked << 2) | kind
     at = shr(key, 3) & mask
     while True:
         slot = table + 24 * at
@@ -247,19 +250,38 @@ def count_query(state: int, col: int, stride: int, row: int, code: int, ts: int,
     name = i64(col + C_NAME * stride)
     add(row, D_QUERY, 1)
     add(row, D_TYPE + qtype, 1)
-    question = mix(mix(client, name), (i64(col + C_SERVER * stride) ^ (qtype << 56)) + K3) | 1
-    fresh = is_new_lookup(state, question, ts)
+    asked = mix(client, name)
+    fresh = is_new_lookup(state, question(asked, i64(col + C_SERVER * stride), qtype), ts)
     add(row, D_LOOKUP, fresh)
     if client == 0 or window < 0:
         return 0
     cell = entity_cell(state, DNS_CLIENT, client, window)
-    bump(state, cell, (ts // MINUTE) % 10, 1)
+    bump(state, cell, (ts - window * (10 * MINUTE)) // MINUTE, 1)
     if qtype >= 1 and qtype <= 5:
         bump(state, cell, Q_A + qtype - 1, 1)
     if fresh:
         bump(state, cell, Q_LOOKUP, 1)
     if qtype == 3 or qtype == 4:
-        note_pair(state, client, name, qtype - 2)
+        note_pair(state, asked, client, name, qtype - 2)
+    return 0
+
+
+@part
+def question(asked: int, server: int, qtype: int) -> int:
+    """Key of a question: client and name (mixed), type, and the server that was asked."""
+    return mix(asked, (server ^ (qtype << 56)) + K3) | 1
+
+
+@part
+def fetch_ahead(state: int, col: int, stride: int) -> int:
+    """Ask for the cache lines that a DNS query some events ahead will need."""
+    code = i64(col + C_CODE * stride)
+    client = i64(col + C_CLIENT * stride)
+    prefetch(i64(state + CELLS) + CELL * (mix(client, DNS_CLIENT) & i64(state + CELLS_MASK)))
+    qtype = (code >> 16) & 0xFF
+    if qtype == 3 or qtype == 4:
+        key = (mix(client, i64(col + C_NAME * stride)) << 2) | (qtype - 2)
+        prefetch(i64(state + PAIRS) + 24 * (shr(key, 3) & i64(state + PAIRS_MASK)))
     return 0
 
 
@@ -383,10 +405,10 @@ def count_event(state: int, col: int, stride: int, row: int, code: int, ts: int,
 
 @part
 def full(state: int) -> int:
-    """True if a table must be emptied or enlarged before the next event."""
-    if 2 * i64(state + SERVERS_N) > i64(state + SERVERS_MASK) or i64(state + SERVERS_N) + 2 >= i64(state + ROWS_CAP):
+    """True if a table must be emptied or enlarged before the next BATCH events."""
+    if i64(state + SERVERS_N) + BATCH + 2 >= i64(state + ROWS_CAP):
         return 1
-    if i64(state + OUT_N) + i64(state + CELLS_N) + 16 > i64(state + OUT_CAP):
+    if i64(state + OUT_N) + i64(state + CELLS_N) + 16 * BATCH > i64(state + OUT_CAP):
         return 1
     if 2 * i64(state + LOOKUPS_N) > i64(state + LOOKUPS_MASK):
         return 1
@@ -397,13 +419,14 @@ def full(state: int) -> int:
 def count(state: int, cols: int, stride: int, begin: int, end: int) -> int:
     """Count the events [begin, end); the number of the first one for which there is no room."""
     for n in range(begin, end):
-        if full(state):
-            return n
-        if 2 * i64(state + CELLS_N) > i64(state + CELLS_MASK):
-            flush(state)
+        if n == begin or n & (BATCH - 1) == 0:
+            if full(state):
+                return n
+            if 2 * i64(state + CELLS_N) > i64(state + CELLS_MASK):
+                flush(state)
         col = cols + 8 * n
-        client = i64(col + 64 + C_CLIENT * stride)
-        prefetch(i64(state + CELLS) + CELL * (mix(client, DNS_CLIENT) & i64(state + CELLS_MASK)))
+        if n + 8 < end:
+            fetch_ahead(state, col + 64, stride)
         code = i64(col + C_CODE * stride)
         ts = i64(col + C_TS * stride)
         dated = (code >> 28) & 3
@@ -414,6 +437,49 @@ def count(state: int, cols: int, stride: int, begin: int, end: int) -> int:
             add(server_row(state, i64(col + C_SERVER * stride), minute), LATE, 1)
         count_event(state, col, stride, server_row(state, i64(col + C_SERVER * stride), minute), code, ts, window)
     return end
+
+
+@entry
+def add_up(table: int, mask: int, used: int, rows: int, begin: int, end: int) -> int:
+    """Add cells into a table of totals by key and kind (rows of key, kind, 16 counters, all 64 bits).
+
+    Returns the number of the first cell for which the table is too full; `used` is the address of its number of rows.
+    """
+    for n in range(begin, end):
+        if 2 * i64(used) > mask:
+            return n
+        cell = rows + CELL * n
+        ahead = cell + 8 * CELL if n + 8 < end else cell
+        prefetch(table + TOTAL * (mix(i64(ahead), i64(ahead + 8) & 0xFF) & mask))
+        key = i64(cell)
+        kind = i64(cell + 8) & 0xFF
+        at = mix(key, kind) & mask
+        slot = table + TOTAL * at
+        while i64(slot) != 0 and (i64(slot) != key or i64(slot + 8) != kind):
+            at = (at + 1) & mask
+            slot = table + TOTAL * at
+        if i64(slot) == 0:
+            put64(slot, key)
+            put64(slot + 8, kind)
+            put64(used, i64(used) + 1)
+        for k in range(16):
+            put64(slot + 16 + 8 * k, i64(slot + 16 + 8 * k) + u16(cell + 16 + 2 * k))
+    return end
+
+
+@entry
+def move_totals(old: int, slots: int, new: int, mask: int) -> int:
+    """Copy a table of totals into a larger, empty one."""
+    for n in range(slots):
+        row = old + TOTAL * n
+        if i64(row) == 0:
+            continue
+        at = mix(i64(row), i64(row + 8)) & mask
+        while i64(new + TOTAL * at) != 0:
+            at = (at + 1) & mask
+        for k in range(0, TOTAL, 8):
+            put64(new + TOTAL * at + k, i64(row + k))
+    return 0
 
 
 @entry

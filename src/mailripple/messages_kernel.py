@@ -87,7 +87,7 @@ def open_message(state: int, col: int, stride: int, slot: int, nrcpts: int) -> i
     flags = L.F_DSN if known & DSN else L.F_AGAIN if known & SEEN else 0
     if account == 0:
         account = i64(slot + M_ACCOUNT)
-    if account == 0 and i64(col + C_PID * stride) != 0:
+    if account == 0 and i64(state + SESSIONS + 16) != 0 and i64(col + C_PID * stride) != 0:
         session = find_slot(state, SESSIONS, join_keys(i64(col + C_SERVER * stride), i64(col + C_PID * stride)))
         if i64(session) != 0 and i64(session + H_CLIENT) == client and ts - i64(session + H_LAST) < SESSION:
             account = i64(session + H_ACCOUNT)
@@ -216,14 +216,17 @@ def stitch(state: int, cols: int, stride: int, begin: int, end: int) -> int:
     """Fold the events [begin, end) in; the number of the first one for which the tables are too full."""
     mask = i64(state + MESSAGES + 8)
     for n in range(begin, end):
-        if n & 63 == 0 and (crowded(state, MESSAGES) or crowded(state, ATTEMPTS)):
-            return n
-        if n & 63 == 0 and (crowded(state, HANDED) or crowded(state, SESSIONS)):
-            return n
+        if n == begin or n & 63 == 0:
+            if crowded(state, MESSAGES) or crowded(state, ATTEMPTS) or crowded(state, HANDED) or crowded(state, SESSIONS):
+                return n
         col = cols + 8 * n
-        ahead = col + 64
-        key = join_keys(i64(ahead + C_SERVER * stride), i64(ahead + C_QUEUE * stride))
-        prefetch(i64(state + MESSAGES) + SLOT * (shr(key, 1) & mask))
+        if n + 8 < end:
+            ahead = col + 64
+            key = join_keys(i64(ahead + C_SERVER * stride), i64(ahead + C_QUEUE * stride))
+            prefetch(i64(state + MESSAGES) + SLOT * (shr(key, 1) & mask))
+            if i64(ahead + C_CODE * stride) & 0xFF == L.KIND_TO:
+                key = join_keys(key, i64(ahead + C_NAME * stride) + 1)
+                prefetch(i64(state + ATTEMPTS) + SLOT * (shr(key, 1) & i64(state + ATTEMPTS + 8)))
         put64(col + C_FLAGS * stride, step(state, col, stride))
         put64(state + NOW, max(i64(state + NOW), i64(col + C_TS * stride)))
     return end

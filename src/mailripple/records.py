@@ -16,12 +16,11 @@ from mailripple.errors import Notice
 from mailripple.outputs.safe import shown
 from mailripple.outputs.write import write_whole
 from mailripple.parse import layout as L
-from mailripple.parse.compile import compile_formats
 from mailripple.parse.events import Events, Parser, random_seed
 from mailripple.parse.record import record_of, text_of
 from mailripple.parse.timemap import resolve
 from mailripple.parse.zone import zone
-from mailripple.run import formats_for, look_at, nothing_understood
+from mailripple.run import look_at, nothing_understood, program_for
 from mailripple.sources import BufferPool, ChunkReader, discover, head, server_name
 from mailripple.tally import Reject, Sink, SourceTally
 
@@ -55,7 +54,7 @@ def read_records(
     """The records of all sources as dictionaries (see `parse.record.record_of`), and notices between them."""
     sources, notices = discover(arguments)
     yield from notices
-    program = compile_formats(formats_for(options))
+    program = program_for(options)
     where = zone(options.zone)
     looks, starts = look_at(sources, program, options, where)
     parser = Parser(program, random_seed(), wide=True)

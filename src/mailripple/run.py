@@ -17,10 +17,10 @@ from mailripple.config import ReadOptions
 from mailripple.counts import Counter, Counts
 from mailripple.errors import InputError, Notice
 from mailripple.formats import FormatSet, assemble, load_formats
-from mailripple.formats.load import Pattern
 from mailripple.messages import InOrder, Stitcher
 from mailripple.parse import layout as L
-from mailripple.parse.compile import Program, compile_formats
+from mailripple.parse.compile import PatternName, Program
+from mailripple.parse.compiled import cached_program
 from mailripple.parse.events import Parsed, Parser, random_seed
 from mailripple.parse.prescan import Glimpse, Start, begin, glimpse, zone_notice
 from mailripple.parse.timemap import resolve
@@ -37,7 +37,7 @@ class Result:
 
     counts: Counts
     names: dict[int, bytes]
-    patterns: tuple[Pattern, ...]
+    patterns: tuple[PatternName, ...]
     sources: tuple[SourceTally, ...]
     notices: tuple[Notice, ...]
     zone: Zone
@@ -87,6 +87,11 @@ class Lane:
         return self.counter.counts()
 
 
+def program_for(options: ReadOptions) -> Program:
+    """The compiled formats of a run, from the cache where nothing has changed."""
+    return cached_program(options.formats, options.format or "", lambda: formats_for(options))
+
+
 def formats_for(options: ReadOptions) -> FormatSet:
     """The formats of a run; `--format` leaves one message format only."""
     formats = load_formats(options.formats)
@@ -106,7 +111,7 @@ def read_all(
     sources, notices = discover(arguments)
     if not sources:
         raise InputError("nothing to read", why="all inputs are empty", where=" ".join(arguments), todo="name a log file")
-    program = compile_formats(formats_for(options))
+    program = program_for(options)
     seed = random_seed() if options.seed is None else options.seed
     where = zone(options.zone)
     looks, starts = look_at(sources, program, options, where)
@@ -155,7 +160,7 @@ def look_at(
     return looks, [starts[i] for i in range(len(sources))]
 
 
-def nothing_understood(tallies: Sequence[SourceTally], patterns: Sequence[Pattern]) -> None:
+def nothing_understood(tallies: Sequence[SourceTally], patterns: Sequence[PatternName]) -> None:
     """A run that understood nothing is an error, never an empty report (law 1)."""
     if any(int(t.patterns[i]) for t in tallies for i, p in enumerate(patterns)):
         return

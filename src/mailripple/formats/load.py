@@ -111,8 +111,9 @@ def read_format(text: str, path: str, subject: str) -> Format:
         raise FormatError("a format file could not be read", why=str(error), where=path) from error
     patterns = tuple(_pattern(raw, p, path) for p in raw.pattern)
     names = [p.name for p in patterns]
-    if len(set(names)) != len(names):
-        raise FormatError("two patterns have the same name", where=path, why=str(sorted(names)))
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise FormatError("two patterns have the same name", where=path, why=", ".join(twice), todo="rename one of them")
     return Format(raw.id, raw.title, raw.url, subject, tuple(raw.programs), raw.rank, patterns, path)
 
 

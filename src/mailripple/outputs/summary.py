@@ -19,9 +19,9 @@ from mailripple import counts as counting
 from mailripple.config import ReportOptions
 from mailripple.counts import Counts
 from mailripple.errors import Notice, UsageError
-from mailripple.formats.load import Pattern
 from mailripple.models.servers import MailServer, given_mail_servers, infer_mail_servers
 from mailripple.outputs.safe import shown
+from mailripple.parse.compile import PatternName
 from mailripple.parse.record import time_text
 from mailripple.parse.zone import Zone
 from mailripple.tally import SourceTally
@@ -30,6 +30,8 @@ from mailripple.tally import SourceTally
 WINDOWS = (60, 300, 600, 1800, 3600, 10_800, 86_400)
 MAX_WINDOWS = 2000
 V4_KEY = 1 << 32
+#: Client addresses of the mail log, most active first, whose PTR questions are looked for.
+PTR_SAMPLE = 2000
 #: The paper's quantities and the metrics that they are.
 PAPER = {
     "D_q": "dns.query of the mail servers",
@@ -114,6 +116,13 @@ class Names:
         raw = self._names.get(key, b"")
         return str(ipaddress.IPv6Address(raw)) if len(raw) == 16 else f"(address {key:x})"
 
+    def reverse(self, key: int) -> str:
+        """The name that a PTR query for the address asks for; "" where the address is not known."""
+        if V4_KEY <= key < 2 * V4_KEY:
+            return f"{key & 255}.{key >> 8 & 255}.{key >> 16 & 255}.{key >> 24 & 255}.in-addr.arpa"
+        raw = self._names.get(key, b"")
+        return ipaddress.IPv6Address(raw).reverse_pointer if len(raw) == 16 else ""
+
     def text(self, key: int) -> str:
         """The name that a key stands for, inert."""
         found = self._names.get(key)
@@ -123,7 +132,7 @@ class Names:
 def summarise(
     counts: Counts,
     names: Names,
-    patterns: Sequence[Pattern],
+    patterns: Sequence[PatternName],
     sources: Sequence[SourceTally],
     notices: Sequence[Notice],
     where: Zone,
@@ -174,8 +183,9 @@ def find_mail_servers(
         return given_mail_servers(options.mail_servers, keys), "given"
     kinds = totals["tag"]
     domains = totals["key"][kinds == counting.DOMAIN]
-    clients = totals["key"][(kinds == counting.CLIENT) & (totals["n"][:, 0] > 0)]
-    reverse = [names.key(ipaddress.ip_address(names.address(int(k))).reverse_pointer.encode(), 0) for k in clients[:20_000] if _named(names, int(k))]
+    senders = totals[(kinds == counting.CLIENT) & (totals["n"][:, 0] > 0)]
+    clients = senders["key"][np.lexsort((senders["key"], -senders["n"][:, 0]))]
+    reverse = [names.key(pointer.encode(), 0) for k in clients[:PTR_SAMPLE].tolist() if (pointer := names.reverse(k))]
     found = infer_mail_servers(counts.pairs, domains, np.array(reverse, np.int64))
     if found:
         return found, "inferred: their MX and PTR questions cover the mail log"
@@ -184,10 +194,6 @@ def find_mail_servers(
     if not counts.total("mail.to"):
         return [], "no mail log was given: name the mail servers with --mail-server"
     return [], "no DNS client asks for this mail log's domains: name the mail servers with --mail-server"
-
-
-def _named(names: Names, key: int) -> bool:
-    return not names.address(key).startswith("(")
 
 
 def _queries(totals: npt.NDArray[Any], keys: Sequence[int]) -> int:
@@ -289,7 +295,7 @@ def _source(t: SourceTally) -> dict[str, Any]:
     }
 
 
-def _skips(sources: Sequence[SourceTally], patterns: Sequence[Pattern], names: Names) -> list[dict[str, Any]]:
+def _skips(sources: Sequence[SourceTally], patterns: Sequence[PatternName], names: Names) -> list[dict[str, Any]]:
     """Lines skipped on purpose: by format and pattern, and by the name of a program that no format is for."""
     by_pattern = sum((t.patterns for t in sources), np.zeros(len(patterns) + 1, np.int64))
     found = [

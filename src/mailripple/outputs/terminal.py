@@ -18,8 +18,8 @@ _BARS = "▁▂▃▄▅▆▇█"
 _ASCII = ".:-=+*#@"
 #: Curves that are drawn, and what they are in an administrator's words.
 _CURVES = (
-    ("D_q", "D_q", "DNS queries of the mail servers"),
-    ("dns.query", "", "DNS queries of all clients"),
+    ("D_q", "D_q", "DNS queries, mail servers"),
+    ("dns.query", "", "DNS queries, all clients"),
     ("mail.from", "N_from", "messages taken in"),
     ("mail.to", "N_to", "delivery records"),
     ("mail.sent", "N_SS", "delivered"),
@@ -69,7 +69,7 @@ def _curves(console: Console, summary: Summary) -> None:
     if not columns:
         return
     bars = _ASCII if console.legacy_windows or "utf" not in (console.encoding or "").lower() else _BARS
-    room = max(10, min(72, console.width - 52))
+    room = max(10, min(72, console.width - 58))
     table = Table(box=None, padding=(0, 1), show_header=True, header_style="dim")
     for name, justify in (("", "left"), ("", "left"), (_axis(summary.series, summary), "left"), ("total", "right"), ("peak/min", "right")):
         table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]

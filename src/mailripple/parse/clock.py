@@ -12,6 +12,7 @@ from mailripple.parse.text import is_digit
 
 SECOND = 1_000_000
 DAY = 86_400
+TENS = (1, 10, 100, 1000, 10_000, 100_000, 1_000_000)
 MONTHS = tuple(int.from_bytes(m.encode(), "little") for m in "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split())
 
 
@@ -66,14 +67,14 @@ def read_fraction(ctx: int, p: int, e: int) -> int:
     if p + 1 >= e or u8(p) != 46 or not is_digit(u8(p + 1)):
         return p
     p += 1
-    scale = SECOND
+    digits = 0
     value = 0
     while p < e and is_digit(u8(p)):
-        if scale > 1:
-            scale //= 10
-            value += (u8(p) - 48) * scale
+        if digits < 6:
+            value = value * 10 + u8(p) - 48
+            digits += 1
         p += 1
-    put64(ctx + L.TS, i64(ctx + L.TS) + value)
+    put64(ctx + L.TS, i64(ctx + L.TS) + value * TENS[6 - digits])
     return p
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,7 @@ _TYPED = {
     "sd": L.SD,
     "program": L.PROGRAM,
 }
+_JOINED = ("word", "int", "ip", "qid", "addr", "addrs", "program", "rfc3164", "iso", "dmy")
 _MONTHS = b"JFMASOND"
 _DIGITS = b"0123456789"
 
@@ -39,14 +41,22 @@ class Program:
     """A compiled set of formats: all that the kernel needs of them.
 
     `ops` (rows, 6) int64; `literals` bytes; `switch` (256,) row at which a line with that first byte begins;
-    `programs` name -> row; `patterns` in the order of their numbers.
+    `programs` name -> row; `patterns` what they are called, in the order of their numbers.
     """
 
     ops: npt.NDArray[np.int64]
     literals: bytes
     switch: npt.NDArray[np.int64]
     programs: dict[str, int]
-    patterns: tuple[Pattern, ...]
+    patterns: tuple[PatternName, ...]
+
+
+class PatternName(NamedTuple):
+    """What a pattern is called, and the kind of its events ("" for lines that are skipped on purpose)."""
+
+    format: str
+    name: str
+    kind: str
 
 
 @dataclass(slots=True)
@@ -90,7 +100,8 @@ def compile_formats(formats: FormatSet) -> Program:
         for name in f.programs:
             programs[name] = at
     switch = _switch(out, formats, number, programs)
-    return Program(np.array(out.rows, np.int64), bytes(out.literals), switch, programs, formats.patterns)
+    names = tuple(PatternName(p.format, p.name, p.kind) for p in formats.patterns)
+    return Program(np.array(out.rows, np.int64), bytes(out.literals), switch, programs, names)
 
 
 def _switch(
@@ -153,8 +164,7 @@ def _shared(left: tuple[Element, ...], right: tuple[Element, ...]) -> bool:
 def _branch(out: _Assembler, group: list[_Branch], number: dict[str, int], programs: dict[str, int]) -> None:
     if len(group) == 1:
         items, pattern = group[0]
-        for item in items:
-            _element(out, item, pattern, number, programs)
+        _sequence(out, items, pattern, number, programs)
         _finish(out, pattern, number, programs)
         return
     first = group[0][0][0]
@@ -169,6 +179,24 @@ def _branch(out: _Assembler, group: list[_Branch], number: dict[str, int], progr
         _element(out, first, group[0][1], number, programs)
         rest = [items[1:] for items, _ in group]
     _alternatives(out, [(r, p) for r, (_, p) in zip(rest, group, strict=True)], number, programs)
+
+
+def _sequence(
+    out: _Assembler, items: Sequence[Element], pattern: Pattern, number: dict[str, int], programs: dict[str, int]
+) -> None:
+    """One element after the other; a short literal behind a value of its own shape goes into that value's row."""
+    joined = False
+    for item, following in zip(items, (*items[1:], None), strict=False):
+        if joined:
+            joined = False
+            continue
+        _element(out, item, pattern, number, programs)
+        short = isinstance(following, Lit) and len(following.text) <= 8
+        if short and isinstance(item, Typed) and item.type in _JOINED:
+            assert isinstance(following, Lit)
+            row = out.rows.pop()
+            out.literal(row[0], following.text, row[5], extra=row[4])
+            joined = True
 
 
 def _behind(items: tuple[Element, ...], n: int) -> tuple[Element, ...]:
@@ -191,8 +219,7 @@ def _element(out: _Assembler, item: Element, pattern: Pattern, number: dict[str,
         first = item.items[0]
         assert isinstance(first, Lit)
         at = out.literal(L.OPT, first.text)
-        for inner in item.items[1:]:
-            _element(out, inner, pattern, number, programs)
+        _sequence(out, item.items[1:], pattern, number, programs)
         out.rows[at][5] = len(out.rows)
     elif isinstance(item, Keys):
         _keys(out, pattern.keys)
@@ -204,7 +231,7 @@ def _element(out: _Assembler, item: Element, pattern: Pattern, number: dict[str,
 
 def _typed(out: _Assembler, item: Typed) -> None:
     if item.type in _TIMES:
-        out.row(L.TIME, a=_TIMES[item.type])
+        out.row(L.TIME, d=_TIMES[item.type])
     elif item.type in ("peer", "mx"):
         out.row(L.PEER, a=L.SLOT["client_ip" if item.type == "peer" else "relay_ip"], slot=slot_of(item.field))
     else:

@@ -17,8 +17,6 @@ from mailripple.parse.text import (
     lower8,
     read_ipv4,
     read_ipv6,
-    skip_address_text,
-    skip_ipv4,
 )
 from mailripple.tables import QTYPES
 
@@ -82,9 +80,9 @@ def name_key(ctx: int, p: int, n: int) -> int:
 @part
 def address_key(ctx: int, p: int, e: int) -> int:
     """Key of the IP address in [p, e), v4-mapped addresses as their IPv4; 0 where it is none."""
-    if skip_ipv4(p, e) == e and p < e:
-        return V4_KEY + read_ipv4(p, e)
     out = i64(ctx + L.SCRATCH)
+    if p < e and read_ipv4(p, e, out) == e:
+        return V4_KEY + i64(out)
     if not read_ipv6(p, e, out):
         return 0
     if i64(out) == 0 and (i64(out + 8) & 0xFFFFFFFF) == 0xFFFF0000:
@@ -105,11 +103,9 @@ def bracket_key(ctx: int, p: int, e: int, slot: int) -> int:
     start += 1
     if close - start > 5 and (i64(start) | 0x2020202020) & 0xFFFFFFFFFF == 0x3A36767069:
         start += 5
-    if skip_address_text(start, close) != close:
-        return 0
     key = address_key(ctx, start, close)
     if key != 0:
-        set_slot(ctx, slot, start, close)
+        keep_address(ctx, slot, start, close, key)
     return key
 
 
@@ -120,6 +116,14 @@ def set_slot(ctx: int, slot: int, p: int, e: int) -> int:
     put64(at, p)
     put64(at + 8, e)
     put64(ctx + L.HAVE, i64(ctx + L.HAVE) | (1 << slot))
+
+
+@part
+def keep_address(ctx: int, slot: int, p: int, e: int, key: int) -> int:
+    """Keep [p, e) as the text of an address slot, and its key."""
+    set_slot(ctx, slot, p, e)
+    put64(ctx + (L.CLIENT_KEY if slot == L.SLOT_CLIENT else L.RELAY_KEY), key)
+    return 0
 
 
 @part
@@ -206,13 +210,6 @@ def slot_number(ctx: int, slot: int, limit: int) -> int:
 
 
 @part
-def slot_address(ctx: int, slot: int) -> int:
-    if i64(ctx + L.HAVE) & (1 << slot) == 0:
-        return 0
-    return address_key(ctx, slot_begin(ctx, slot), slot_end(ctx, slot))
-
-
-@part
 def slot_name(ctx: int, slot: int) -> int:
     """Key of a slot's name, remembered."""
     if i64(ctx + L.HAVE) & (1 << slot) == 0:
@@ -258,7 +255,7 @@ def emit(ctx: int, pattern: int, kind: int, rcpt0: int) -> int:
     )
     put64(col + 2 * stride, i64(ctx + L.LINES) << 32 | (i64(ctx + L.LINE_START) - i64(ctx + L.TEXT)))
     put64(col + 3 * stride, server_key(ctx))
-    put64(col + 4 * stride, slot_address(ctx, L.SLOT_CLIENT))
+    put64(col + 4 * stride, i64(ctx + L.CLIENT_KEY) if have & (1 << L.SLOT_CLIENT) else 0)
     put64(col + 5 * stride, name)
     if kind >= L.KIND_FROM:
         emit_mail(ctx, col, stride, count, kind)
@@ -279,7 +276,7 @@ def emit_mail(ctx: int, col: int, stride: int, count: int, kind: int) -> int:
     put64(col + 9 * stride, slot_lower_hash(ctx, L.SLOT_MAILER if kind == L.KIND_TO else L.SLOT_FROM))
     put64(col + 10 * stride, count)
     put64(col + 11 * stride, slot_number(ctx, L.SLOT_PID, 1 << 40))
-    put64(col + 12 * stride, slot_address(ctx, L.SLOT_RELAY_IP))
+    put64(col + 12 * stride, i64(ctx + L.RELAY_KEY) if have & (1 << L.SLOT_RELAY_IP) else 0)
 
 
 @part

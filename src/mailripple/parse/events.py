@@ -14,11 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mailripple.formats.load import Pattern
 from mailripple.parse import clock, emit, machine, text
 from mailripple.parse import layout as L
 from mailripple.parse.build import Kernels
-from mailripple.parse.compile import Program
+from mailripple.parse.compile import PatternName, Program
 
 IntArray = npt.NDArray[np.int64]
 
@@ -93,7 +92,7 @@ class Parser:
     def __init__(self, program: Program, seed: int, *, wide: bool = False, capacity: int = 1 << 15) -> None:
         self.program = program
         self._kernels = kernels()
-        self.patterns: tuple[Pattern, ...] = program.patterns
+        self.patterns: tuple[PatternName, ...] = program.patterns
         self.seed = seed & 0x7FFF_FFFF_FFFF_FFFF
         self._capacity = capacity
         self._wide = wide
@@ -204,7 +203,7 @@ class Parser:
             stop = int(self._kernels.run(self._ctx.ctypes.data, position, end))
             if stop == position:
                 if self._get(L.DICT_FULL):
-                    raise AssertionError("the kernel stands still")
+                    raise ValueError("a part must end in a newline")
                 self._grow()
                 continue
             yield Parsed(self._events(), self._tally(), position - address, stop - position)

@@ -65,9 +65,10 @@ from mailripple.tables import FIELDS, KINDS, QTYPES
     HOST_WORD,
     HOST_LEN,
     HOST_KEY,
-    SCRATCH_START,
-) = range(0, 440, 8)
-CTX_WORDS: Final = 55
+    CLIENT_KEY,
+    RELAY_KEY,
+) = range(0, 448, 8)
+CTX_WORDS: Final = 56
 
 #: What a stamp says: nothing; no year; no offset; everything.
 NO_TIME, CIVIL_NO_YEAR, CIVIL, UTC = 0, 1, 2, 3

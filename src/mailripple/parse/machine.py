@@ -9,20 +9,21 @@ from __future__ import annotations
 
 from mailripple.parse import layout as L
 from mailripple.parse.clock import stamp_dmy, stamp_iso, stamp_rfc3164
-from mailripple.parse.emit import address_key, bracket_key, emit, name_key, put_rcpt, set_slot, slot_begin, slot_end, text_key
+from mailripple.parse.emit import address_key, bracket_key, emit, keep_address, name_key, put_rcpt, set_slot, slot_begin, slot_end, text_key
 from mailripple.parse.native import entry, i64, part, put64, u8
 from mailripple.parse.text import (
+    V4_KEY,
     equal,
     find_byte,
     find_text,
     hash_text,
+    hex_value,
     is_alnum,
     is_digit,
-    read_ipv6,
+    read_ipv4,
     skip_addr,
     skip_address_text,
     skip_digits,
-    skip_ipv4,
     skip_qid,
     skip_quoted,
     skip_word,
@@ -50,18 +51,29 @@ def literal_at(ctx: int, row: int, p: int, e: int) -> int:
 
 
 @part
-def skip_address(ctx: int, p: int, e: int) -> int:
-    """End of the IP address at p (`IPv6:` in front and a zone behind allowed), or -1; where it begins is kept."""
+def read_address(ctx: int, slot: int, p: int, e: int) -> int:
+    """Keep the IP address at p (`IPv6:` in front and a zone behind allowed); its end, or -1."""
     start = p
     if e - p > 5 and (i64(p) | 0x2020202020) & 0xFFFFFFFFFF == 0x3A36767069:
         start = p + 5
-    stop = skip_address_text(start, e)
-    put64(ctx + L.SCRATCH_START, start)
-    if skip_ipv4(start, stop) == stop and stop > start:
-        return stop
-    if stop - start < 2 or not read_ipv6(start, stop, i64(ctx + L.SCRATCH)):
-        return -1
-    return stop
+    out = i64(ctx + L.SCRATCH)
+    stop = read_ipv4(start, e, out)
+    key = V4_KEY + i64(out)
+    if stop < 0 or is_address_byte(u8(stop)):
+        stop = skip_address_text(start, e)
+        if stop - start < 2:
+            return -1
+        key = address_key(ctx, start, stop)
+        if key == 0:
+            return -1
+    if slot >= 0:
+        keep_address(ctx, slot, start, stop, key)
+    return skip_zone(stop, e) if stop < e and u8(stop) == 37 else stop
+
+
+@part
+def is_address_byte(c: int) -> int:
+    return c == 46 or c == 58 or hex_value(c) >= 0
 
 
 @part
@@ -158,22 +170,32 @@ def read_time(ctx: int, which: int, p: int, e: int) -> int:
 def run_keys(ctx: int, row: int, p: int, e: int) -> int:
     """`key=value, key=value, ...` up to e; rows behind `row` are the keys.  First value wins; unknown keys are passed.
 
+    Servers write their keys in a fixed order, so the search begins behind the last key found.
+
     Key rows: a, b: name with its `=` (8 bytes and mask); c: length; d: place of the rest of the name, and of the
     terminator, in the literals (rest | terminator << 20 | its length << 40 | type << 50); slot.
     """
     count = i64(row + 8)
+    first = row + ROW_BYTES
+    last = first + ROW_BYTES * count
+    k = first
     while p < e:
         word = i64(p)
-        k = row + ROW_BYTES
-        last = row + ROW_BYTES * (count + 1)
-        while k < last:
+        tried = 0
+        while tried < count:
             if (word ^ i64(k + 8)) & i64(k + 16) == 0 and literal_name(ctx, k, p, e):
                 break
             k += ROW_BYTES
-        if k == last:
+            if k == last:
+                k = first
+            tried += 1
+        if tried == count:
             p = behind(ctx, 0, 0, p, e)
-        else:
-            p = read_key(ctx, k, p + i64(k + 24), e)
+            continue
+        p = read_key(ctx, k, p + i64(k + 24), e)
+        k += ROW_BYTES
+        if k == last:
+            k = first
     return p
 
 
@@ -309,16 +331,11 @@ def step_typed(ctx: int, op: int, row: int, p: int, e: int) -> int:
     elif op == L.QID:
         stop = skip_qid(p, e)
     elif op == L.IP:
-        stop = skip_address(ctx, p, e)
-        if stop > 0:
-            keep(ctx, slot, i64(ctx + L.SCRATCH_START), stop)
-            if stop < e and u8(stop) == 37:
-                stop = skip_zone(stop, e)
-        return stop
+        return then(row, read_address(ctx, slot, p, e), e)
     elif op == L.ADDR:
-        return read_addr(ctx, slot, p, e)
+        return then(row, read_addr(ctx, slot, p, e), e)
     elif op == L.ADDRS:
-        return read_addrs(ctx, slot, p, e)
+        return then(row, read_addrs(ctx, slot, p, e), e)
     elif op == L.PROGRAM:
         stop = skip_program(p, e)
     else:
@@ -326,7 +343,16 @@ def step_typed(ctx: int, op: int, row: int, p: int, e: int) -> int:
     if stop <= p:
         return -1
     keep(ctx, slot, p, stop)
-    return stop
+    return then(row, stop, e)
+
+
+@part
+def then(row: int, p: int, e: int) -> int:
+    """Position behind the short literal that the compiler joined to an element, if it stands at p; else -1."""
+    n = i64(row + 24)
+    if p < 0 or p + n > e or (i64(p) ^ i64(row + 8)) & i64(row + 16) != 0:
+        return -1
+    return p + n
 
 
 @part
@@ -343,7 +369,7 @@ def step_rare(ctx: int, op: int, row: int, p: int, e: int) -> int:
     """Elements that stand once in a line at most."""
     slot = i64(row + 40)
     if op == L.TIME:
-        return read_time(ctx, i64(row + 8), p, e)
+        return then(row, read_time(ctx, i64(row + 32), p, e), e)
     if op == L.HOST:
         return read_host(ctx, slot, p, e)
     if op == L.SD:
@@ -390,13 +416,14 @@ def restore(ctx: int, depth: int) -> int:
 def execute(ctx: int, pc: int, start: int, e: int) -> int:
     """Follow the program along one line: an event, a skip counted by pattern, or a reject."""
     ops = i64(ctx + L.OPS)
+    following = ops + pc * ROW_BYTES
     p = start
     depth = 0
     rcpt0 = i64(ctx + L.NRCPT)
     while True:
-        row = ops + pc * ROW_BYTES
+        row = following
         op = i64(row)
-        pc += 1
+        following += ROW_BYTES
         if op == L.LIT:
             p = literal_at(ctx, row, p, e)
         elif op == L.ALT:
@@ -406,7 +433,7 @@ def execute(ctx: int, pc: int, start: int, e: int) -> int:
         elif op == L.OPT:
             at = literal_at(ctx, row, p, e)
             if at < 0:
-                pc = i64(row + 40)
+                following = ops + i64(row + 40) * ROW_BYTES
             else:
                 p = at
             continue
@@ -414,9 +441,9 @@ def execute(ctx: int, pc: int, start: int, e: int) -> int:
             p = step_search(ctx, op, row, p, e)
         elif op == L.KEYS:
             p = run_keys(ctx, row, p, e)
-            pc += i64(row + 8)
+            following += i64(row + 8) * ROW_BYTES
         elif op == L.JUMP:
-            pc = i64(row + 32)
+            following = ops + i64(row + 32) * ROW_BYTES
             continue
         elif op == L.STATUS_OP:
             set_status(ctx, row, p, e)
@@ -425,6 +452,7 @@ def execute(ctx: int, pc: int, start: int, e: int) -> int:
             pc = dispatch(ctx)
             if pc < 0:
                 return 0
+            following = ops + pc * ROW_BYTES
             depth = 0
             put64(ctx + L.KNOWN, 1)
             continue
@@ -449,7 +477,7 @@ def execute(ctx: int, pc: int, start: int, e: int) -> int:
                 return 0
             depth -= 1
             at = restore(ctx, depth)
-            pc = i64(at)
+            following = ops + i64(at) * ROW_BYTES
             p = i64(at + 8)
 
 

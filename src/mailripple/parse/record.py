@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from mailripple.formats.load import Pattern
+from mailripple.parse.compile import PatternName
 from mailripple.parse.naive import address, domain_of, split_addresses
 from mailripple.tables import STATUSES
 
@@ -69,7 +69,7 @@ def time_text(micros: int) -> str:
 
 
 def record_of(
-    source: str, line: int, pattern: Pattern, ts: int | None, fields: Mapping[str, bytes], status: int
+    source: str, line: int, pattern: PatternName, ts: int | None, fields: Mapping[str, bytes], status: int
 ) -> dict[str, Any]:
     """One record of `mailripple events`: origin, format, kind, time, then the fields that it has."""
     head: dict[str, Any] = {

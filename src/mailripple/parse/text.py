@@ -160,37 +160,35 @@ def skip_qid(p: int, e: int) -> int:
 
 
 @part
-def skip_ipv4(p: int, e: int) -> int:
-    """End of the dotted quad at p, or -1: four parts, 0 to 255, no leading zeros."""
+def read_ipv4(p: int, e: int, out: int) -> int:
+    """End of the dotted quad at p, its value written at `out`; -1 where there is none.
+
+    Four parts, 0 to 255, no leading zeros; what follows may be anything.
+    """
+    value = 0
     for k in range(4):
         if k > 0:
-            if p >= e or u8(p) != 46:
+            if u8(p) != 46:
                 return -1
             p += 1
-        start = p
-        value = 0
-        while p < e and p - start < 3 and is_digit(u8(p)):
-            value = value * 10 + u8(p) - 48
-            p += 1
-        if p == start or value > 255 or (u8(start) == 48 and p - start > 1):
+        octet = u8(p) - 48
+        if octet < 0 or octet > 9:
             return -1
-    return p
-
-
-@part
-def read_ipv4(p: int, e: int) -> int:
-    """Value of a dotted quad known to be well formed."""
-    value = 0
-    octet = 0
-    while p < e:
-        c = u8(p)
-        if c == 46:
-            value = (value << 8) | octet
-            octet = 0
-        else:
-            octet = octet * 10 + c - 48
         p += 1
-    return (value << 8) | octet
+        if octet > 0:
+            c = u8(p) - 48
+            if c >= 0 and c <= 9:
+                octet = octet * 10 + c
+                p += 1
+                c = u8(p) - 48
+                if c >= 0 and c <= 9:
+                    octet = octet * 10 + c
+                    p += 1
+        if octet > 255 or p > e:
+            return -1
+        value = (value << 8) | octet
+    put64(out, value)
+    return p
 
 
 @part
@@ -218,9 +216,8 @@ def read_ipv6(p: int, e: int, out: int) -> int:
     while at < e:
         if groups == 8:
             return 0
-        stop = skip_ipv4(at, e)
-        if stop == e and groups <= 6:
-            value = read_ipv4(at, e)
+        if groups <= 6 and read_ipv4(at, e, out + 16) == e:
+            value = i64(out + 16)
             put_group(out, groups, value >> 16)
             put_group(out, groups + 1, value & 0xFFFF)
             groups += 2
@@ -311,6 +308,12 @@ def scan_addr(p: int, e: int, quotes: int) -> int:
 @part
 def skip_addr(p: int, e: int) -> int:
     """End of the envelope address at p, whatever is wrong with it (open quote, open bracket)."""
+    mask = eqmask(p, 62 if u8(p) == 60 else 44)
+    quotes = eqmask(p, 34)
+    if mask != 0 and (mask ^ (mask - 1)) & quotes == 0:
+        at = p + ctz(mask)
+        if at < e:
+            return at + 1 if u8(p) == 60 else at
     at = scan_addr(p, e, 1)
     if at < 0:
         at = scan_addr(p, e, 0)
