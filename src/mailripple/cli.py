@@ -21,10 +21,19 @@ if TYPE_CHECKING:
 
 _READING = [
     click.option("--tz", "zone", metavar="ZONE", help="Zone of stamps without an offset (default: this machine's)."),
-    click.option("--year", type=click.IntRange(1970, 2099), help="Year of the first line of logs whose stamps have none."),
-    click.option("--format", "format_", metavar="ID", help="Read with this message format only (see `mailripple formats`)."),
     click.option(
-        "--formats", "folders", metavar="DIR", multiple=True, type=click.Path(path_type=Path), help="Folder of your own format files."
+        "--year", type=click.IntRange(1970, 2099), help="Year of the first line of logs whose stamps have none."
+    ),
+    click.option(
+        "--format", "format_", metavar="ID", help="Read with this message format only (see `mailripple formats`)."
+    ),
+    click.option(
+        "--formats",
+        "folders",
+        metavar="DIR",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        help="Folder of your own format files.",
     ),
     click.option("--rejects", metavar="FILE", help="Write every line that was not understood to FILE, as JSON lines."),
 ]
@@ -45,12 +54,41 @@ def cli() -> None:
 @cli.command()
 @click.argument("logs", nargs=-1, required=True)
 @_reading
-@click.option("--json", "json_", metavar="[FILE]", help="Write JSON to FILE (name.json; default: stdout) instead of the text.")
-@click.option("--mail-server", "mail_servers", metavar="ADDRESS", multiple=True, help="Address of a mail server whose log is read.")
-@click.option("--window", "window_s", metavar="SECONDS", type=click.IntRange(60), help="Window of the series, a multiple of 60 (default: by the length of the logs).")
+@click.option(
+    "--json", "json_", metavar="[FILE]", help="Write JSON to FILE (name.json; default: stdout) instead of the text."
+)
+@click.option(
+    "--mail-server",
+    "mail_servers",
+    metavar="ADDRESS",
+    multiple=True,
+    help="Address of a mail server whose log is read.",
+)
+@click.option(
+    "--window",
+    "window_s",
+    metavar="SECONDS",
+    type=click.IntRange(60),
+    help="Window of the series, a multiple of 60 (default: by the length of the logs).",
+)
 @click.option("--top", default=10, show_default=True, type=click.IntRange(1, 10_000), help="Length of the lists.")
-@click.option("--counting", type=click.Choice(["fields", "grep"]), default="fields", show_default=True, help="grep: also count lines that contain the paper's words, as its authors did.")
-def report(logs: tuple[str, ...], json_: str | None, mail_servers: tuple[str, ...], window_s: int | None, top: int, counting: str, rejects: str | None, **reading: Any) -> None:
+@click.option(
+    "--counting",
+    type=click.Choice(["fields", "grep"]),
+    default="fields",
+    show_default=True,
+    help="grep: also count lines that contain the paper's words, as its authors did.",
+)
+def report(
+    logs: tuple[str, ...],
+    json_: str | None,
+    mail_servers: tuple[str, ...],
+    window_s: int | None,
+    top: int,
+    counting: str,
+    rejects: str | None,
+    **reading: Any,
+) -> None:
     """Report on LOGS: files, folders, globs, or - for stdin; plain, gz, zst, xz or bz2."""
     from mailripple.config import ReportOptions
     from mailripple.reporting import report as make
@@ -75,7 +113,14 @@ def events(logs: tuple[str, ...], rejects: str | None, **reading: Any) -> None:
 
 @cli.command()
 @click.argument("line")
-@click.option("--formats", "folders", metavar="DIR", multiple=True, type=click.Path(path_type=Path), help="Folder of your own format files.")
+@click.option(
+    "--formats",
+    "folders",
+    metavar="DIR",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Folder of your own format files.",
+)
 def explain(line: str, folders: tuple[Path, ...]) -> None:
     """Show how LINE (a log line; - reads lines from stdin) is read and what it counts into."""
     from mailripple.explain import explain_line
@@ -91,8 +136,17 @@ def explain(line: str, folders: tuple[Path, ...]) -> None:
 
 
 @cli.command("formats")
-@click.option("--formats", "folders", metavar="DIR", multiple=True, type=click.Path(path_type=Path), help="Folder of your own format files.")
-@click.option("--json", "json_", metavar="[FILE]", help="Write JSON to FILE (name.json; default: stdout) instead of the text.")
+@click.option(
+    "--formats",
+    "folders",
+    metavar="DIR",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Folder of your own format files.",
+)
+@click.option(
+    "--json", "json_", metavar="[FILE]", help="Write JSON to FILE (name.json; default: stdout) instead of the text."
+)
 def formats_(folders: tuple[Path, ...], json_: str | None) -> None:
     """List the log formats that are known."""
     from mailripple.reporting import list_formats
@@ -110,7 +164,14 @@ def check_format(files: tuple[Path, ...]) -> None:
 
 
 @cli.command()
-@click.option("--out", metavar="DIR", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Where the made-up logs go.")
+@click.option(
+    "--out",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    default=Path("demo"),
+    show_default=True,
+    help="Where the made-up logs go.",
+)
 @click.option("--seed", default=20020715, show_default=True, help="Another seed, another campus.")
 def demo(out: Path, seed: int) -> None:
     """Make the logs of a campus with one infected PC, and report on them."""

@@ -77,7 +77,14 @@ ENTITY_METRICS: tuple[str, ...] = (
     "mail.rcpt",
 )
 #: Counters of a DNS client: the ten minutes of its window, then these.
-CLIENT_METRICS: tuple[str, ...] = ("dns.query.A", "dns.query.AAAA", "dns.query.MX", "dns.query.PTR", "dns.query.TXT", "dns.lookup")
+CLIENT_METRICS: tuple[str, ...] = (
+    "dns.query.A",
+    "dns.query.AAAA",
+    "dns.query.MX",
+    "dns.query.PTR",
+    "dns.query.TXT",
+    "dns.lookup",
+)
 ENTITY_KINDS: dict[int, str] = {1: "dns_client", 2: "client_ip", 3: "account", 4: "rcpt_domain"}
 DNS_CLIENT, CLIENT, ACCOUNT, DOMAIN = 1, 2, 3, 4
 WINDOW_S, SERVER_WINDOW_S = 600, 60
@@ -288,16 +295,15 @@ def entity_totals(cells: Cells) -> npt.NDArray[Any]:
     used = np.zeros(1, np.int64)
     for rows in cells.parts():
         table = _add_up(table, used, np.ascontiguousarray(rows))
-    return table[table["key"] != 0]
+    found: npt.NDArray[Any] = table[table["key"] != 0]
+    return found
 
 
 def _add_up(table: npt.NDArray[Any], used: npt.NDArray[np.int64], rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Add cells (dtype CELL) to a table of totals; gives the table, or a larger one."""
     at = 0
     while at < len(rows):
-        at = kernels().add_up(
-            table.ctypes.data, len(table) - 1, used.ctypes.data, rows.ctypes.data, at, len(rows)
-        )
+        at = kernels().add_up(table.ctypes.data, len(table) - 1, used.ctypes.data, rows.ctypes.data, at, len(rows))
         if at < len(rows):
             larger = np.zeros(4 * len(table), TOTAL)
             kernels().move_totals(table.ctypes.data, len(table), larger.ctypes.data, len(larger) - 1)

@@ -18,14 +18,36 @@ DAY = dt.datetime(2002, 7, 15, tzinfo=dt.UTC)
 
 def run_demo(out: Path, seed: int, reading: ReadOptions) -> None:
     """Write the logs into `out` and report on them."""
-    print(f"Making the logs of a campus in {shown(str(out))}: 15 July 2002, one PC is infected in the evening ...", flush=True)
+    print(
+        f"Making the logs of a campus in {shown(str(out))}: 15 July 2002, one PC is infected in the evening ...",
+        flush=True,
+    )
     try:
         out.mkdir(parents=True, exist_ok=True)
-        truth = generate(out, mail_bytes=12_000_000, dns_bytes=12_000_000, seed=seed, start=DAY, days=1.0, clients=4000, domains=2000, accounts=600)
+        truth = generate(
+            out,
+            mail_bytes=12_000_000,
+            dns_bytes=12_000_000,
+            seed=seed,
+            start=DAY,
+            days=1.0,
+            clients=4000,
+            domains=2000,
+            accounts=600,
+        )
     except OSError as error:
-        raise OutputError(f"cannot write to {out}", why=error.strerror or str(error), where="--out", todo="choose another folder") from error
+        raise OutputError(
+            f"cannot write to {out}", why=error.strerror or str(error), where="--out", todo="choose another folder"
+        ) from error
     logs = [str(out / "mail.log"), str(out / "queries.log")]
     print(f"Reading them: mailripple report --tz UTC {shown(' '.join(logs))}\n", flush=True)
-    report(logs, dataclasses.replace(reading, zone="UTC", zone_given=True), ReportOptions(), window_s=None, json_to=None, rejects_to=None)
+    report(
+        logs,
+        dataclasses.replace(reading, zone="UTC", zone_given=True),
+        ReportOptions(),
+        window_s=None,
+        json_to=None,
+        rejects_to=None,
+    )
     print(f"The infected PC is {truth.attacker_ip}; {shown(str(out / 'truth.json'))} holds what really happened.")
     print("Your own logs: mailripple report /var/log/mail.log* /var/log/named/queries.log*")

@@ -105,7 +105,12 @@ def reject_sink(path: str | None) -> Iterator[Sink | None]:
     with tempfile.TemporaryFile() as waiting:
 
         def take(reject: Reject) -> None:
-            record = {"source": shown(reject.source), "line": reject.line, "reason": reject.reason, "text": text_of(reject.text)}
+            record = {
+                "source": shown(reject.source),
+                "line": reject.line,
+                "reason": reject.reason,
+                "text": text_of(reject.text),
+            }
             with lock:
                 waiting.write(encode(record) + b"\n")
 

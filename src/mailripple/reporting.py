@@ -10,7 +10,7 @@ import msgspec
 
 from mailripple.config import ReadOptions, ReportOptions
 from mailripple.errors import FormatError, OutputError
-from mailripple.formats import FormatSet, assemble, load_formats, read_format
+from mailripple.formats import Format, FormatSet, assemble, load_formats, read_format
 from mailripple.grep import grep_totals
 from mailripple.outputs.progress import progress_bar
 from mailripple.outputs.safe import shown
@@ -92,22 +92,27 @@ def check_formats(files: Sequence[Path]) -> bool:
     """Check format files against the bundled ones; True if something is wrong, which is then printed."""
     wrong = False
     for path in files:
-        try:
-            subject = path.parent.name if path.parent.name in ("envelope", "dns", "mail") else "mail"
-            mine = read_format(path.read_text(encoding="utf-8"), str(path), subject)
-            found = list(problems(with_own(load_formats(), [mine]), only=mine))
-        except FormatError as error:
-            found = [error]
-        except (OSError, UnicodeDecodeError) as error:
-            found = [FormatError(f"cannot read {path}", why=str(error), where=str(path), todo="name a TOML file")]
+        found, proven = _check(path)
         for error in found:
             print("\n".join(shown(line) for line in error.lines()) + "\n", file=sys.stderr)
         if not found:
-            print(f"{shown(str(path))}: {mine.id}: {len(mine.patterns)} patterns, all samples prove themselves")
+            print(f"{shown(str(path))}: {proven} patterns, every sample gives the event that stands beside it")
         wrong = wrong or bool(found)
     return wrong
 
 
-def with_own(formats: FormatSet, own: Sequence[object]) -> FormatSet:
+def _check(path: Path) -> tuple[list[FormatError], int]:
+    """What is wrong with a format file, and how many patterns it has."""
+    subject = path.parent.name if path.parent.name in {"envelope", "dns", "mail"} else "mail"
+    try:
+        mine = read_format(path.read_text(encoding="utf-8"), str(path), subject)
+        return list(problems(with_own(load_formats(), [mine]), only=mine)), len(mine.patterns)
+    except FormatError as error:
+        return [error], 0
+    except (OSError, UnicodeDecodeError) as error:
+        return [FormatError(f"cannot read {path}", why=str(error), where=str(path), todo="name a TOML file")], 0
+
+
+def with_own(formats: FormatSet, own: Sequence[Format]) -> FormatSet:
     """The bundled formats with the administrator's own behind them."""
-    return assemble([*formats.envelopes, *formats.messages, *own])  # type: ignore[list-item]
+    return assemble([*formats.envelopes, *formats.messages, *own])

@@ -57,7 +57,9 @@ class Lane:
     def __post_init__(self) -> None:
         self.stitcher = Stitcher(self.parser.key(b"relay", 2), self.parser.key(b"::1", 1))
 
-    def read(self, reader: ChunkReader, tally: SourceTally, start: Start, sink: Sink | None, progress: Progress) -> None:
+    def read(
+        self, reader: ChunkReader, tally: SourceTally, start: Start, sink: Sink | None, progress: Progress
+    ) -> None:
         """One source, from its first byte to its last."""
         clock = start.map
         for chunk in reader:
@@ -110,15 +112,23 @@ def read_all(
     """Read, parse, stitch and count all sources.  Raises InputError where nothing was understood."""
     sources, notices = discover(arguments)
     if not sources:
-        raise InputError("nothing to read", why="all inputs are empty", where=" ".join(arguments), todo="name a log file")
+        raise InputError(
+            "nothing to read", why="all inputs are empty", where=" ".join(arguments), todo="name a log file"
+        )
     program = program_for(options)
     seed = random_seed() if options.seed is None else options.seed
     where = zone(options.zone)
     looks, starts = look_at(sources, program, options, where)
-    notices += [Notice("note", s.name, w) for s, g, b in zip(sources, looks, starts, strict=True) if (w := zone_notice(g, b, where))]
+    notices += [
+        Notice("note", s.name, w)
+        for s, g, b in zip(sources, looks, starts, strict=True)
+        if (w := zone_notice(g, b, where))
+    ]
     order = sorted(range(len(sources)), key=lambda i: (starts[i].first is None, starts[i].first or 0, i))
     tallies = [
-        SourceTally(s.name, server_name(s.name), len(program.patterns), looks[i].mail or looks[i].events == 0, starts[i].assumed)
+        SourceTally(
+            s.name, server_name(s.name), len(program.patterns), looks[i].mail or looks[i].events == 0, starts[i].assumed
+        )
         for i, s in enumerate(sources)
     ]
     lanes = [Lane(Parser(program, seed), where) for _ in range(2)]
@@ -140,7 +150,9 @@ def read_all(
     names = {k: v for n in used for k, v in lanes[n].parser.names().items()}
     ordered = tuple(tallies[i] for i in order)
     nothing_understood(ordered, program.patterns)
-    return Result(counting.merge(parts), names, program.patterns, ordered, tuple(notices), where, lanes[used[0]].parser.key)
+    return Result(
+        counting.merge(parts), names, program.patterns, ordered, tuple(notices), where, lanes[used[0]].parser.key
+    )
 
 
 def look_at(

@@ -118,7 +118,10 @@ def parse_key(name: str, value: str, where: str) -> Key:
 def _check_field(field: str, where: str) -> None:
     if field != "_" and field not in FIELDS:
         raise FormatError(
-            f"unknown field {field!r}", where=where, why="the fields are a closed list", todo=f"use one of {sorted(FIELDS)}"
+            f"unknown field {field!r}",
+            where=where,
+            why="the fields are a closed list",
+            todo=f"use one of {sorted(FIELDS)}",
         )
 
 

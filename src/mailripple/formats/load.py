@@ -113,7 +113,9 @@ def read_format(text: str, path: str, subject: str) -> Format:
     names = [p.name for p in patterns]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise FormatError("two patterns have the same name", where=path, why=", ".join(twice), todo="rename one of them")
+        raise FormatError(
+            "two patterns have the same name", where=path, why=", ".join(twice), todo="rename one of them"
+        )
     return Format(raw.id, raw.title, raw.url, subject, tuple(raw.programs), raw.rank, patterns, path)
 
 
@@ -122,7 +124,9 @@ def _pattern(raw: _RawFormat, p: _RawPattern, path: str) -> Pattern:
     if p.kind not in KINDS:
         raise FormatError(f"unknown kind {p.kind!r}", where=where, todo=f"use one of {', '.join(KINDS[1:])}")
     if not p.sample:
-        raise FormatError("a pattern without a sample", where=where, todo="add a line that it matches: sample = [{ line = '...' }]")
+        raise FormatError(
+            "a pattern without a sample", where=where, todo="add a line that it matches: sample = [{ line = '...' }]"
+        )
     items = parse_pattern(p.match, where)
     keys = tuple(parse_key(name, value, where) for name, value in p.keys.items())
     rules = tuple(_rule(rule, where) for rule in p.status)

@@ -164,7 +164,11 @@ def summarise(
         top_dns_clients(totals, top, names),
         [_source(t) for t in sources],
         _skips(sources, patterns, names),
-        [{"source": shown(r.source), "line": r.line, "reason": r.reason, "text": shown(r.text, 300)} for t in sources for r in t.rejects],
+        [
+            {"source": shown(r.source), "line": r.line, "reason": r.reason, "text": shown(r.text, 300)}
+            for t in sources
+            for r in t.rejects
+        ],
         list(notices),
         counts.capped,
     )
@@ -179,7 +183,9 @@ def find_mail_servers(
         for address in options.mail_servers:
             keys[address] = names.key(address.encode(), 1)
             if not keys[address]:
-                raise UsageError(f"{address!r} is no IP address", where="--mail-server", todo="give 192.0.2.25 or 2001:db8::25")
+                raise UsageError(
+                    f"{address!r} is no IP address", where="--mail-server", todo="give 192.0.2.25 or 2001:db8::25"
+                )
         return given_mail_servers(options.mail_servers, keys), "given"
     kinds = totals["tag"]
     domains = totals["key"][kinds == counting.DOMAIN]
@@ -250,7 +256,9 @@ def top_entities(
     """The entities of a kind with the largest value of a metric."""
     column = counting.ENTITY_METRICS.index(by)
     rows = totals[(totals["tag"] == kind) & (totals["n"][:, column] > 0)]
-    ranked = sorted(((-int(r["n"][column]), name(int(r["key"])), r) for r in _largest(rows, column, top)), key=lambda x: x[:2])
+    ranked = sorted(
+        ((-int(r["n"][column]), name(int(r["key"])), r) for r in _largest(rows, column, top)), key=lambda x: x[:2]
+    )
     return [
         {label: text} | {m: int(r["n"][i]) for i, m in enumerate(counting.ENTITY_METRICS) if r["n"][i]}
         for _, text, r in ranked[:top]
@@ -263,7 +271,8 @@ def _largest(rows: npt.NDArray[Any], column: int, top: int) -> npt.NDArray[Any]:
     if len(rows) <= top:
         return rows
     least = np.partition(values, len(values) - top)[len(values) - top]
-    return rows[values >= least][:100_000]
+    chosen: npt.NDArray[Any] = rows[values >= least][:100_000]
+    return chosen
 
 
 def top_dns_clients(totals: npt.NDArray[Any], top: int, names: Names) -> list[dict[str, Any]]:
@@ -271,7 +280,9 @@ def top_dns_clients(totals: npt.NDArray[Any], top: int, names: Names) -> list[di
     rows = totals[totals["tag"] == counting.DNS_CLIENT].copy()
     minutes = rows["n"][:, :10].sum(axis=1)
     rows["n"][:, 0] = minutes
-    ranked = sorted(((-int(r["n"][0]), names.address(int(r["key"])), r) for r in _largest(rows, 0, top)), key=lambda x: x[:2])
+    ranked = sorted(
+        ((-int(r["n"][0]), names.address(int(r["key"])), r) for r in _largest(rows, 0, top)), key=lambda x: x[:2]
+    )
     return [
         {"client_ip": text, "dns.query": -n}
         | {m: int(r["n"][10 + i]) for i, m in enumerate(counting.CLIENT_METRICS) if r["n"][10 + i]}

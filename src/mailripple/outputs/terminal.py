@@ -71,7 +71,13 @@ def _curves(console: Console, summary: Summary) -> None:
     bars = _ASCII if console.legacy_windows or "utf" not in (console.encoding or "").lower() else _BARS
     room = max(10, min(72, console.width - 58))
     table = Table(box=None, padding=(0, 1), show_header=True, header_style="dim")
-    for name, justify in (("", "left"), ("", "left"), (_axis(summary.series, summary), "left"), ("total", "right"), ("peak/min", "right")):
+    for name, justify in (
+        ("", "left"),
+        ("", "left"),
+        (_axis(summary.series, summary), "left"),
+        ("total", "right"),
+        ("peak/min", "right"),
+    ):
         table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     for name, symbol, meaning in _CURVES:
         if name not in columns:
@@ -133,9 +139,29 @@ def _balance(console: Console, summary: Summary) -> None:
     console.print()
 
 
-_DOMAIN_COLUMNS = (("deferred", "mail.deferred"), ("sent", "mail.sent"), ("failed", "mail.failed"), ("first", "mail.attempt.first"), ("retries", "mail.attempt.retry"))
-_CLIENT_COLUMNS = (("messages", "mail.from"), ("recipients", "mail.accepted"), ("sent", "mail.sent"), ("deferred", "mail.deferred"), ("failed", "mail.failed"), ("retries", "mail.attempt.retry"))
-_DNS_COLUMNS = (("queries", "dns.query"), ("look-ups", "dns.lookup"), ("A", "dns.query.A"), ("AAAA", "dns.query.AAAA"), ("MX", "dns.query.MX"), ("PTR", "dns.query.PTR"))
+_DOMAIN_COLUMNS = (
+    ("deferred", "mail.deferred"),
+    ("sent", "mail.sent"),
+    ("failed", "mail.failed"),
+    ("first", "mail.attempt.first"),
+    ("retries", "mail.attempt.retry"),
+)
+_CLIENT_COLUMNS = (
+    ("messages", "mail.from"),
+    ("recipients", "mail.accepted"),
+    ("sent", "mail.sent"),
+    ("deferred", "mail.deferred"),
+    ("failed", "mail.failed"),
+    ("retries", "mail.attempt.retry"),
+)
+_DNS_COLUMNS = (
+    ("queries", "dns.query"),
+    ("look-ups", "dns.lookup"),
+    ("A", "dns.query.A"),
+    ("AAAA", "dns.query.AAAA"),
+    ("MX", "dns.query.MX"),
+    ("PTR", "dns.query.PTR"),
+)
 
 
 def _entities(
@@ -162,7 +188,10 @@ def _input(console: Console, summary: Summary) -> None:
         table.add_row(Text(shown(s["source"], 60)), *(f"{s[k]:,}" for k in ("lines", "events", "skipped", "rejected")))
     if len(summary.sources) > 12:
         rest = summary.sources[12:]
-        table.add_row(Text(f"and {len(rest)} more"), *(f"{sum(s[k] for s in rest):,}" for k in ("lines", "events", "skipped", "rejected")))
+        table.add_row(
+            Text(f"and {len(rest)} more"),
+            *(f"{sum(s[k] for s in rest):,}" for k in ("lines", "events", "skipped", "rejected")),
+        )
     console.print(table)
     skips = ", ".join(f"{_skip_name(s)} {s['lines']:,}" for s in summary.skipped[:8])
     if skips:
@@ -172,7 +201,12 @@ def _input(console: Console, summary: Summary) -> None:
         style = "yellow" if notice.level == "warning" else "dim"
         console.print(Text(f"{notice.level}: {shown(notice.source)}: {shown(notice.text)}", style=style))
     if summary.capped:
-        console.print(Text(f"capped: {summary.capped:,} counts of single clients or domains left out of the lists; totals are exact", style="yellow"))
+        console.print(
+            Text(
+                f"capped: {summary.capped:,} counts of single clients or domains left out of the lists; totals are exact",
+                style="yellow",
+            )
+        )
     _rejects(console, summary)
 
 
@@ -186,7 +220,10 @@ def _rejects(console: Console, summary: Summary) -> None:
         return
     console.print(Text(f"not understood: {rejected:,} lines, for example", style="yellow"))
     for reject in summary.rejects[:3]:
-        console.print(Text(f"  {reject['source']}:{reject['line']}: {reject['reason']}: {shown(reject['text'], 160)}"), soft_wrap=True)
+        console.print(
+            Text(f"  {reject['source']}:{reject['line']}: {reject['reason']}: {shown(reject['text'], 160)}"),
+            soft_wrap=True,
+        )
     console.print(Text("  (--rejects FILE writes them all; `mailripple explain LINE` says more)", style="dim"))
 
 
@@ -197,5 +234,7 @@ def print_formats(rows: Sequence[dict[str, Any]], out: IO[str]) -> None:
     for name in ("format", "", "events", "programs"):
         table.add_column(name)
     for row in rows:
-        table.add_row(row["id"], Text(row["title"]), Text(", ".join(row["kinds"])), Text(shown(", ".join(row["programs"]), 60)))
+        table.add_row(
+            row["id"], Text(row["title"]), Text(", ".join(row["kinds"])), Text(shown(", ".join(row["programs"]), 60))
+        )
     console.print(table)

@@ -29,12 +29,15 @@ def write_whole(path: str, content: bytes) -> None:
         raise
     except OSError as error:
         raise OutputError(
-            f"cannot write {path}", why=error.strerror or str(error), where=path, todo="free some space or choose another place"
+            f"cannot write {path}",
+            why=error.strerror or str(error),
+            where=path,
+            todo="free some space or choose another place",
         ) from error
 
 
 def _replace(path: Path, content: bytes) -> None:
-    descriptor, name = tempfile.mkstemp(dir=path.parent or Path("."), prefix=f".{path.name}.")
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as out:
             out.write(content)

@@ -206,7 +206,9 @@ def _behind(items: tuple[Element, ...], n: int) -> tuple[Element, ...]:
     return (Lit(left), *items[1:]) if left else items[1:]
 
 
-def _element(out: _Assembler, item: Element, pattern: Pattern, number: dict[str, int], programs: dict[str, int]) -> None:
+def _element(
+    out: _Assembler, item: Element, pattern: Pattern, number: dict[str, int], programs: dict[str, int]
+) -> None:
     if isinstance(item, Lit):
         out.literal(L.LIT, item.text)
     elif isinstance(item, Until):

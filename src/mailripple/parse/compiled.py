@@ -74,7 +74,11 @@ def _program(stored: _Stored) -> Program:
 def _keep(path: Path, program: Program) -> None:
     """Write whole or not at all: another process may be reading."""
     stored = _Stored(
-        program.ops.tobytes(), program.literals, program.switch.tobytes(), program.programs, [tuple(p) for p in program.patterns]
+        program.ops.tobytes(),
+        program.literals,
+        program.switch.tobytes(),
+        program.programs,
+        [(p.format, p.name, p.kind) for p in program.patterns],
     )
     content = msgspec.msgpack.encode(stored)
     try:

@@ -213,29 +213,30 @@ class Parser:
         n = self._get(L.N)
         wide = self._keep[L.WIDE][:n] if self._wide else None
         columns = self._keep[L.COLS][:, :n]
-        return Events(columns, self._keep[L.RCPTS][: self._get(L.NRCPT)], wide)  # type: ignore[arg-type]
+        return Events(columns, self._keep[L.RCPTS][: self._get(L.NRCPT)], wide)
 
     def _tally(self) -> Tally:
         table = self._keep[L.OTHER]
         used = np.flatnonzero(table[:, 0])
-        other = {int(table[i, 0]): int(table[i, 1]) for i in used}  # type: ignore[call-overload]
+        other = {int(table[i, 0]): int(table[i, 1]) for i in used}
         if self._get(L.OTHER_LINES):
             other[0] = self._get(L.OTHER_LINES)
         n = self._get(L.NREJECT)
         found = self._keep[L.REJECTS][:, :n]
-        rejects = tuple(
-            (int(a) >> 32, (int(a) >> 24) & 0xFF, int(b)) for a, b in zip(found[0], found[1], strict=True)  # type: ignore[call-overload]
-        )
+        rejects = tuple((int(a) >> 32, (int(a) >> 24) & 0xFF, int(b)) for a, b in zip(found[0], found[1], strict=True))
         patterns = self._keep[L.PCOUNT].copy()
-        return Tally(self._get(L.LINES), self._get(L.BLANK), patterns, other, rejects, n)  # type: ignore[arg-type]
+        return Tally(self._get(L.LINES), self._get(L.BLANK), patterns, other, rejects, n)
 
     def names(self) -> dict[int, bytes]:
         """Text of every key given out so far: names as bytes, IPv6 addresses as 16 bytes."""
         table = self._keep[L.DICT]
         arena = self._keep[L.ARENA].tobytes()
-        keys, places = table[:, 0], table[:, 1]  # type: ignore[call-overload]
+        keys, places = table[:, 0], table[:, 1]
         used = np.flatnonzero(keys)
-        return {int(k): arena[v >> 16 : (v >> 16) + (v & 0xFFFF)] for k, v in zip(keys[used], places[used].tolist(), strict=True)}
+        return {
+            int(k): arena[v >> 16 : (v >> 16) + (v & 0xFFFF)]
+            for k, v in zip(keys[used], places[used].tolist(), strict=True)
+        }
 
     @property
     def names_full(self) -> bool:

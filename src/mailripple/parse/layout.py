@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mailripple.tables import FIELDS, KINDS, QTYPES
+from mailripple.tables import FIELDS
 
 (
     OPS,

@@ -9,7 +9,18 @@ from __future__ import annotations
 
 from mailripple.parse import layout as L
 from mailripple.parse.clock import stamp_dmy, stamp_iso, stamp_rfc3164
-from mailripple.parse.emit import address_key, bracket_key, emit, keep_address, name_key, put_rcpt, set_slot, slot_begin, slot_end, text_key
+from mailripple.parse.emit import (
+    address_key,
+    bracket_key,
+    emit,
+    keep_address,
+    name_key,
+    put_rcpt,
+    set_slot,
+    slot_begin,
+    slot_end,
+    text_key,
+)
 from mailripple.parse.native import entry, i64, part, put64, u8
 from mailripple.parse.text import (
     V4_KEY,

@@ -16,8 +16,8 @@ import numpy as np
 from mailripple.config import ReadOptions
 from mailripple.parse import layout as L
 from mailripple.parse.events import Parser
-from mailripple.parse.timemap import TimeMap, guess_year, in_year, queue_id_time, resolve, year_and_offset, year_of
-from mailripple.parse.zone import SECOND, Zone
+from mailripple.parse.timemap import TimeMap, guess_year, in_year, queue_id_time, resolve, year_and_offset
+from mailripple.parse.zone import SECOND, Zone, year_of
 
 _NAME_DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?!\d)")
 
@@ -53,7 +53,7 @@ def glimpse(parser: Parser, text: bytes, not_after: int) -> Glimpse:
         count += len(events)
         if found is None and events.wide is not None:
             found = _queue_id_evidence(events.column("ts"), events.kind, events.ts_kind, events.wide, whole, not_after)
-    year, offset = found if found else (None, None)
+    year, offset = found or (None, None)
     return Glimpse(mail, count, stamp, kind, year, offset)
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import errno
 import glob
-import re
 import os
+import re
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,0 +1,117 @@
+"""Write docs/reference.md from the code: commands, metrics, fields, kinds, formats.  `python docs/generate.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from mailripple import counts
+from mailripple.cli import cli
+from mailripple.explain import COUNTS_INTO
+from mailripple.formats import load_formats
+from mailripple.tables import ATTEMPTS, COUNTS, FIELDS, KINDS, QTYPES, STATUSES
+
+PLACE = Path(__file__).parent / "reference.md"
+
+MEANINGS = {
+    "dns.query": "DNS questions",
+    "dns.lookup": "questions without the resolver's repetitions (same client, name and type within 5 s)",
+    "dns.response": "answers that repeat the question",
+    "dns.packet": "packets to or from the DNS port (iplog)",
+    "mail.from": "messages taken in (N_from)",
+    "mail.to": "delivery records (N_to)",
+    "mail.sent": "records that ended well (N_SS)",
+    "mail.deferred": "records with a temporary failure (N_SD)",
+    "mail.bounced": "records with a permanent failure",
+    "mail.expired": "records given up after too many tries",
+    "mail.rejected": "records rejected by policy",
+    "mail.other": "records queued, held or discarded",
+    "mail.rcpt": "recipients of the delivery records",
+    "mail.attempt.first": "first attempts: queue id, destination",
+    "mail.attempt.retry": "later attempts",
+    "mail.dsn": "bounces and notices that the server made itself",
+    "mail.dsn.to": "delivery records of those",
+    "mail.reject": "clients, senders or recipients refused",
+    "mail.refused": "sessions in which no recipient was accepted",
+    "mail.internal": "hand-overs from MSP to MTA on the same machine",
+    "mail.accepted": "recipients accepted with the messages taken in",
+    "pop.login": "POP3 log-ins (N_P)",
+    "pop.fail": "failed POP3 log-ins",
+    "pop.logout": "ends of POP3 sessions",
+    "pop.connect": "POP3 connections without a log-in",
+    "imap.login": "IMAP log-ins",
+    "imap.fail": "failed IMAP log-ins",
+    "imap.logout": "ends of IMAP sessions",
+    "late": "records that came more than 120 s late: counted, but not joined to their message",
+}
+
+
+def reference() -> str:
+    """The whole page."""
+    return "\n".join([*_commands(), *_metrics(), *_fields(), *_tables(), *_formats()]) + "\n"
+
+
+def _commands() -> Iterator[str]:
+    yield "# Reference\n\nMade from the code by `docs/generate.py`.\n\n## Commands\n"
+    context = click.Context(cli, info_name="mailripple")
+    for name in sorted(cli.commands):
+        command = cli.commands[name]
+        arguments = " ".join(
+            f"{p.human_readable_name}..." if p.nargs == -1 else p.human_readable_name
+            for p in command.params
+            if isinstance(p, click.Argument)
+        )
+        yield f"### `mailripple {name} {arguments}`".replace(" `", "`") + f"\n\n{(command.help or '').strip()}\n"
+        options = [p for p in command.get_params(context) if isinstance(p, click.Option) and p.name != "help"]
+        if options:
+            yield "| option | meaning |\n|---|---|"
+            for option in options:
+                yield f"| `{', '.join(option.opts)}{' ' + option.metavar if option.metavar else ''}` | {option.help} |"
+            yield ""
+
+
+def _metrics() -> Iterator[str]:
+    yield "## Metrics\n\n`mail.failed` is `mail.bounced`, `mail.expired` and `mail.rejected` together; `D_q` is `dns.query` of the mail servers.\n"
+    yield "| metric | counts |\n|---|---|"
+    for name in counts.METRIC_NAMES:
+        meaning = MEANINGS.get(name) or f"questions of type {name.removeprefix('dns.query.')}"
+        yield f"| `{name}` | {meaning} |"
+    yield f"\nOf a client, an account or a destination: {', '.join(f'`{m}`' for m in counts.ENTITY_METRICS)}."
+    yield f"\nOf a DNS client: `dns.query` by the minute, {', '.join(f'`{m}`' for m in counts.CLIENT_METRICS)}.\n"
+
+
+def _fields() -> Iterator[str]:
+    yield "## Records of `events`\n\nEach has `source`, `line`, `format`, `pattern`, `kind` and `ts` (ISO 8601, UTC; null where the line has no time).\n"
+    yield "| field | meaning |\n|---|---|"
+    for name, meaning in FIELDS.items():
+        yield f"| `{name}` | {meaning} |"
+    yield "| `rcpt_domain` | domain of the recipients, where they have one and the same |"
+    yield "| `rcpt_domains` | their domains, where they differ |"
+    yield f"| `status` | one of {', '.join(STATUSES[1:])} |\n"
+    yield "| kind | counts into |\n|---|---|"
+    for kind in KINDS[1:]:
+        yield f"| `{kind}` | {COUNTS_INTO[kind]} |"
+    yield f"\nQuery types counted by themselves: {', '.join(QTYPES[1:])}.\n"
+
+
+def _tables() -> Iterator[str]:
+    for title, table in (("Counts", COUNTS), ("Attempts", ATTEMPTS)):
+        yield f"## Table {title}\n\n| column | type | unit | meaning |\n|---|---|---|---|"
+        for c in table:
+            yield f"| `{c.name}` | {c.type} | {c.unit} | {c.meaning} |"
+        yield ""
+
+
+def _formats() -> Iterator[str]:
+    yield "## Formats\n\n| id | what | programs | events |\n|---|---|---|---|"
+    formats = load_formats()
+    for f in (*formats.envelopes, *formats.messages):
+        kinds = ", ".join(sorted({p.kind for p in f.patterns if p.kind}))
+        programs = ", ".join(f"`{p}`" for p in f.programs)
+        yield f"| `{f.id}` | {f.title} | {programs} | {kinds or 'envelope' if f.subject == 'envelope' else kinds} |"
+
+
+if __name__ == "__main__":
+    PLACE.write_text(reference(), encoding="utf-8")
