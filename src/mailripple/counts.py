@@ -91,8 +91,8 @@ WINDOW_S, SERVER_WINDOW_S = 600, 60
 UNDATED = -1
 
 CELL = np.dtype([("key", "<i8"), ("tag", "<i8"), ("n", "<u2", (16,))])
-#: A cell of totals: 64-bit counters.
-TOTAL = np.dtype([("key", "<i8"), ("tag", "<i8"), ("n", "<i8", (16,))])
+#: A cell of totals: 32-bit counters.
+TOTAL = np.dtype([("key", "<i8"), ("tag", "<i8"), ("n", "<u4", (16,))])
 #: Cells in memory before they go to a temporary file (48 bytes each).
 MEMORY_CELLS = 1 << 20
 
@@ -291,7 +291,7 @@ def merge(parts: Sequence[Counts]) -> Counts:
 
 def entity_totals(cells: Cells) -> npt.NDArray[Any]:
     """Totals of every entity over all windows; dtype TOTAL with the kind alone in `tag`, in no particular order."""
-    table = np.zeros(1 << 14, TOTAL)
+    table = np.zeros(1 << 16, TOTAL)
     used = np.zeros(1, np.int64)
     for rows in cells.parts():
         table = _add_up(table, used, np.ascontiguousarray(rows))

@@ -22,7 +22,7 @@ METRICS = 48
 #: Events between two looks at how full the tables are.
 BATCH = 64
 CELL = 48
-TOTAL = 144
+TOTAL = 80
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
 #: A repeated question (same client, name and type) within that time is the resolver's doing, not the user's.
@@ -441,7 +441,7 @@ def count(state: int, cols: int, stride: int, begin: int, end: int) -> int:
 
 @entry
 def add_up(table: int, mask: int, used: int, rows: int, begin: int, end: int) -> int:
-    """Add cells into a table of totals by key and kind (rows of key, kind, 16 counters, all 64 bits).
+    """Add cells into a table of totals by key and kind (rows of key, kind, 16 32-bit counters).
 
     Returns the number of the first cell for which the table is too full; `used` is the address of its number of rows.
     """
@@ -450,7 +450,9 @@ def add_up(table: int, mask: int, used: int, rows: int, begin: int, end: int) ->
             return n
         cell = rows + CELL * n
         ahead = cell + 8 * CELL if n + 8 < end else cell
-        prefetch(table + TOTAL * (mix(i64(ahead), i64(ahead + 8) & 0xFF) & mask))
+        place = table + TOTAL * (mix(i64(ahead), i64(ahead + 8) & 0xFF) & mask)
+        prefetch(place)
+        prefetch(place + TOTAL - 1)
         key = i64(cell)
         kind = i64(cell + 8) & 0xFF
         at = mix(key, kind) & mask
@@ -463,7 +465,7 @@ def add_up(table: int, mask: int, used: int, rows: int, begin: int, end: int) ->
             put64(slot + 8, kind)
             put64(used, i64(used) + 1)
         for k in range(16):
-            put64(slot + 16 + 8 * k, i64(slot + 16 + 8 * k) + u16(cell + 16 + 2 * k))
+            put32(slot + 16 + 4 * k, u32(slot + 16 + 4 * k) + u16(cell + 16 + 2 * k))
     return end
 
 

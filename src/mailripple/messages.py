@@ -121,17 +121,25 @@ class InOrder:
             passed[L.COL["flags"]] = L.F_LATE
             yield passed, True
             columns = np.ascontiguousarray(columns[:, ~late])
-        if self._waiting is not None:
-            columns = np.concatenate([self._waiting, columns], axis=1)
-            self._waiting = None
         if not columns.shape[1]:
             return
-        columns = sorted_by_time(columns)
-        ts = columns[L.COL["ts"]]
-        cut = int(np.searchsorted(ts, self._newest - self._lateness))
-        self._waiting = columns[:, cut:].copy()
-        if cut:
-            yield columns[:, :cut], False
+        for batch in self._batches(sorted_by_time(columns)):
+            cut = int(np.searchsorted(batch[L.COL["ts"]], self._newest - self._lateness))
+            if cut:
+                yield batch[:, :cut], False
+            if cut < batch.shape[1]:
+                rest = batch[:, cut:]
+                kept = [rest.copy()] if self._waiting is None else [self._waiting, rest]
+                self._waiting = kept[0] if len(kept) == 1 else np.concatenate(kept, axis=1)
+
+    def _batches(self, columns: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
+        """What waited and what came, sorted; apart if they do not overlap, which saves a copy."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is None:
+            return [columns]
+        if waiting[L.COL["ts"], -1] <= columns[L.COL["ts"], 0]:
+            return [waiting, columns]
+        return [sorted_by_time(np.concatenate([waiting, columns], axis=1))]
 
     def rest(self) -> Iterator[tuple[npt.NDArray[np.int64], bool]]:
         """What still waits, at the end of the input."""

@@ -19,8 +19,7 @@ from mailripple.errors import InputError, Notice
 from mailripple.formats import FormatSet, assemble, load_formats
 from mailripple.messages import InOrder, Stitcher
 from mailripple.parse import layout as L
-from mailripple.parse.compile import PatternName, Program
-from mailripple.parse.compiled import cached_program
+from mailripple.parse.compile import PatternName, Program, compile_formats
 from mailripple.parse.events import Parsed, Parser, random_seed
 from mailripple.parse.prescan import Glimpse, Start, begin, glimpse, zone_notice
 from mailripple.parse.timemap import resolve
@@ -90,8 +89,8 @@ class Lane:
 
 
 def program_for(options: ReadOptions) -> Program:
-    """The compiled formats of a run, from the cache where nothing has changed."""
-    return cached_program(options.formats, options.format or "", lambda: formats_for(options))
+    """The compiled formats of a run."""
+    return compile_formats(formats_for(options))
 
 
 def formats_for(options: ReadOptions) -> FormatSet:

@@ -63,7 +63,7 @@ class SourceTally:
     def add(self, piece: Parsed, text: npt.NDArray[np.uint8], sink: Sink | None = None) -> None:
         """Count a piece of the part `text` (uint8) in; the first few rejects are kept, all go to `sink`."""
         tally = piece.tally
-        wanted = tally.rejects if sink else tally.rejects[: max(0, KEEP - len(self.rejects))]
+        wanted = tally.reject_places(0, None if sink else max(0, KEEP - len(self.rejects)))
         for line, reason, offset in wanted:
             rest = text[offset : offset + L.MAX_LINE + 1].tobytes()
             reject = Reject(self.name, self.lines + line + 1, L.REASONS[reason], rest.split(b"\n", 1)[0].rstrip(b"\r "))

@@ -30,8 +30,8 @@ from mailripple.tally import SourceTally
 WINDOWS = (60, 300, 600, 1800, 3600, 10_800, 86_400)
 MAX_WINDOWS = 2000
 V4_KEY = 1 << 32
-#: Client addresses of the mail log, most active first, whose PTR questions are looked for.
-PTR_SAMPLE = 2000
+#: Client addresses of the mail log, the most active ones, whose PTR questions are looked for.
+PTR_SAMPLE = 500
 #: The paper's quantities and the metrics that they are.
 PAPER = {
     "D_q": "dns.query of the mail servers",
@@ -190,8 +190,8 @@ def find_mail_servers(
     kinds = totals["tag"]
     domains = totals["key"][kinds == counting.DOMAIN]
     senders = totals[(kinds == counting.CLIENT) & (totals["n"][:, 0] > 0)]
-    clients = senders["key"][np.lexsort((senders["key"], -senders["n"][:, 0]))]
-    reverse = [names.key(pointer.encode(), 0) for k in clients[:PTR_SAMPLE].tolist() if (pointer := names.reverse(k))]
+    clients = _largest(senders, 0, PTR_SAMPLE)["key"]
+    reverse = [names.key(pointer.encode(), 0) for k in clients.tolist() if (pointer := names.reverse(k))]
     found = infer_mail_servers(counts.pairs, domains, np.array(reverse, np.int64))
     if found:
         return found, "inferred: their MX and PTR questions cover the mail log"
@@ -278,8 +278,7 @@ def _largest(rows: npt.NDArray[Any], column: int, top: int) -> npt.NDArray[Any]:
 def top_dns_clients(totals: npt.NDArray[Any], top: int, names: Names) -> list[dict[str, Any]]:
     """The DNS clients with the most queries."""
     rows = totals[totals["tag"] == counting.DNS_CLIENT].copy()
-    minutes = rows["n"][:, :10].sum(axis=1)
-    rows["n"][:, 0] = minutes
+    rows["n"][:, 0] = rows["n"][:, :10].sum(axis=1)
     ranked = sorted(
         ((-int(r["n"][0]), names.address(int(r["key"])), r) for r in _largest(rows, 0, top)), key=lambda x: x[:2]
     )

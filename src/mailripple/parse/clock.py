@@ -115,6 +115,8 @@ def stamp_rfc3164(ctx: int, p: int, e: int) -> int:
     if u8(at) == 32:
         at += 1
     day = u8(at) - 48
+    if day > 9:
+        return -1
     at += 1
     if is_digit(u8(at)):
         day = day * 10 + u8(at) - 48

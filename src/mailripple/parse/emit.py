@@ -14,6 +14,7 @@ from mailripple.parse.text import (
     find_last_byte,
     hash_lower,
     hash_text,
+    is_digit,
     lower8,
     read_ipv4,
     read_ipv6,
@@ -203,10 +204,13 @@ def slot_number(ctx: int, slot: int, limit: int) -> int:
     value = 0
     p = slot_begin(ctx, slot)
     e = slot_end(ctx, slot)
-    while p < e and value <= limit:
-        value = value * 10 + u8(p) - 48
+    while p < e:
+        c = u8(p)
+        if not is_digit(c):
+            return 0
+        value = min(value * 10 + c - 48, limit)
         p += 1
-    return min(value, limit)
+    return value
 
 
 @part
@@ -227,7 +231,9 @@ def emit(ctx: int, pattern: int, kind: int, rcpt0: int) -> int:
     col = i64(ctx + L.COLS) + 8 * n
     dsn = 0
     if have & (1 << L.SLOT_DSN):
-        dsn = (u8(slot_begin(ctx, L.SLOT_DSN)) - 48) & 15
+        p = slot_begin(ctx, L.SLOT_DSN)
+        if p < slot_end(ctx, L.SLOT_DSN) and is_digit(u8(p)):
+            dsn = u8(p) - 48
     qtype = 0
     name = 0
     count = 0

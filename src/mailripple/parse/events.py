@@ -59,15 +59,24 @@ class Tally:
     """What became of the lines of a part (law 1): they add up to `lines`.
 
     `patterns` (number of patterns,) lines by pattern, events and skips alike; `other` lines of programs that no
-    format is for, by the key of the program (0: more programs than are kept apart).
+    format is for, by the key of the program (0: more programs than are kept apart); `rejects` (2, m) what the kernel
+    keeps of lines that it did not understand.
     """
 
     lines: int
     blank: int
     patterns: IntArray
     other: dict[int, int]
-    rejects: tuple[tuple[int, int, int], ...]
-    rejected: int
+    rejects: IntArray
+
+    @property
+    def rejected(self) -> int:
+        return int(self.rejects.shape[1])
+
+    def reject_places(self, first: int, last: int | None = None) -> list[tuple[int, int, int]]:
+        """(line index, reason, offset of its first byte in the part) of rejects `first` to `last`."""
+        chosen = self.rejects[:, first:last].tolist()
+        return [(a >> 32, (a >> 24) & 0xFF, b) for a, b in zip(*chosen, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +220,9 @@ class Parser:
 
     def _events(self) -> Events:
         n = self._get(L.N)
-        wide = self._keep[L.WIDE][:n] if self._wide else None
-        columns = self._keep[L.COLS][:, :n]
-        return Events(columns, self._keep[L.RCPTS][: self._get(L.NRCPT)], wide)
+        wide = np.asarray(self._keep[L.WIDE], np.int32)[:n] if self._wide else None
+        columns = np.asarray(self._keep[L.COLS], np.int64)[:, :n]
+        return Events(columns, np.asarray(self._keep[L.RCPTS], np.int64)[: self._get(L.NRCPT)], wide)
 
     def _tally(self) -> Tally:
         table = self._keep[L.OTHER]
@@ -221,11 +230,9 @@ class Parser:
         other = {int(table[i, 0]): int(table[i, 1]) for i in used}
         if self._get(L.OTHER_LINES):
             other[0] = self._get(L.OTHER_LINES)
-        n = self._get(L.NREJECT)
-        found = self._keep[L.REJECTS][:, :n]
-        rejects = tuple((int(a) >> 32, (int(a) >> 24) & 0xFF, int(b)) for a, b in zip(found[0], found[1], strict=True))
-        patterns = self._keep[L.PCOUNT].copy()
-        return Tally(self._get(L.LINES), self._get(L.BLANK), patterns, other, rejects, n)
+        rejects = np.asarray(self._keep[L.REJECTS], np.int64)[:, : self._get(L.NREJECT)]
+        patterns = np.array(self._keep[L.PCOUNT], np.int64)
+        return Tally(self._get(L.LINES), self._get(L.BLANK), patterns, other, rejects)
 
     def names(self) -> dict[int, bytes]:
         """Text of every key given out so far: names as bytes, IPv6 addresses as 16 bytes."""

@@ -27,6 +27,7 @@ _FRACTION = re.compile(rb"\.([0-9]+)")
 _OFFSET = re.compile(rb"Z|([+-])(\d\d):?(\d\d)")
 _PROGRAM = re.compile(rb"[0-9A-Za-z_./@+-]*")
 _QID = re.compile(rb"[0-9A-Za-z]*")
+_SD_ELEMENT = re.compile(rb'\[(?:[^\]"]|"(?:[^"\\]|\\.)*+")*+\]', re.DOTALL)
 _ADDRESS = re.compile(rb"(?:[Ii][Pp][Vv]6:)?([0-9A-Fa-f:.]*)")
 
 
@@ -260,8 +261,14 @@ def _host(line: Line, name: str, at: int) -> int:
 def _structured_data(text: bytes, at: int) -> int:
     if text[at : at + 1] == b"-":
         return at + 1
-    found = re.compile(rb'(?:\[(?:[^\]"]|"(?:[^"\\]|\\.)*+")*+\])++', re.DOTALL).match(text, at)
-    return found.end() if found else -1
+    if text[at : at + 1] != b"[":
+        return -1
+    while text[at : at + 1] == b"[":
+        found = _SD_ELEMENT.match(text, at)
+        if not found:
+            return -1
+        at = found.end()
+    return at
 
 
 def scan_address(text: bytes, at: int, *, quotes: bool) -> int:
