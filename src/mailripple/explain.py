@@ -12,11 +12,11 @@ from mailripple.parse.record import time_text, values_of
 
 #: What an event counts into.
 COUNTS_INTO: dict[str, str] = {
-    "dns.query": "dns.query, dns.query.TYPE, dns.lookup (unless the same client repeats it within 5 s), D_q if the client is a mail server",
+    "dns.query": "dns.query, dns.query.TYPE, dns.lookup (unless repeated within 5 s), D_q if the client is a mail server",
     "dns.response": "dns.response",
     "dns.packet": "dns.packet",
     "mail.from": "mail.from (N_from) and mail.accepted; mail.refused if no recipient was accepted",
-    "mail.to": "mail.to (N_to), mail.STATUS, mail.rcpt, mail.attempt.first or .retry; mail.dsn.to if it is the server's own bounce",
+    "mail.to": "mail.to (N_to), mail.STATUS, mail.rcpt, mail.attempt.first or .retry; mail.dsn.to for own bounces",
     "mail.reject": "mail.reject",
     "mail.client": "nothing by itself: tells who handed the message in",
     "mail.dsn": "mail.dsn: the server's own bounce or notice, kept out of N_from and N_to",
@@ -72,7 +72,8 @@ def _nearest(formats: FormatSet, text: bytes) -> Iterator[str]:
             for candidate in message.patterns if message else ():
                 tried.append((_furthest(candidate, line.copy(), at), candidate))
     for at, pattern in sorted(tried, key=lambda t: -t[0])[:3]:
-        yield f"  {pattern.id} came to byte {at}: {text[:at].decode('utf-8', 'backslashreplace')[-60:]!r} then expected {_expected(pattern, text, at)}"
+        read = text[:at].decode("utf-8", "backslashreplace")[-60:]
+        yield f"  {pattern.id} came to byte {at}: {read!r} then expected {_expected(pattern, text, at)}"
 
 
 def _furthest(pattern: Pattern, line: naive.Line, at: int) -> int:

@@ -217,7 +217,9 @@ def stitch(state: int, cols: int, stride: int, begin: int, end: int) -> int:
     mask = i64(state + MESSAGES + 8)
     for n in range(begin, end):
         if n == begin or n & 63 == 0:
-            if crowded(state, MESSAGES) or crowded(state, ATTEMPTS) or crowded(state, HANDED) or crowded(state, SESSIONS):
+            if crowded(state, MESSAGES) or crowded(state, ATTEMPTS):
+                return n
+            if crowded(state, HANDED) or crowded(state, SESSIONS):
                 return n
         col = cols + 8 * n
         if n + 8 < end:

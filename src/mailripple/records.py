@@ -1,4 +1,4 @@
-"""`mailripple events`: every log record as a line of JSON, in the order of the sources' first stamps and their lines."""
+"""`mailripple events`: every log record as a line of JSON, by the sources' first stamps and then by line."""
 
 from __future__ import annotations
 

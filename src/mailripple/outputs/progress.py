@@ -13,7 +13,7 @@ Progress = Callable[[int], None]
 
 @contextlib.contextmanager
 def progress_bar(arguments: Sequence[str]) -> Iterator[Progress]:
-    """A function that takes numbers of bytes read; shows nothing unless stderr is a terminal and a second has passed."""
+    """A function that takes numbers of bytes read; silent unless stderr is a terminal and a second has passed."""
     if not sys.stderr.isatty():
         yield lambda n: None
         return

@@ -9,7 +9,7 @@ _BIDI = {chr(c) for c in (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E
 
 
 def shown(text: str | bytes, width: int = 0) -> str:
-    """Text with control, bidirectional and invisible characters written as \\xNN or \\uNNNN; cut to `width` if given."""
+    """Text with control, bidirectional and invisible characters as \\xNN or \\uNNNN; cut to `width` if given."""
     if isinstance(text, bytes):
         text = text.decode("utf-8", errors="backslashreplace")
     out = "".join(c if _harmless(c) else _escaped(c) for c in text)

@@ -50,7 +50,8 @@ def headline(summary: Summary) -> str:
         span = "lines without a time"
     else:
         zone = summary.zone
-        span = f"{local_time(summary.first // 1_000_000, zone)} to {local_time(summary.last // 1_000_000, zone)} ({zone.name})"
+        begin, end = (local_time(moment // 1_000_000, zone) for moment in (summary.first, summary.last))
+        span = f"{begin} to {end} ({zone.name})"
     parts = [
         f"{t[key]:,} {word}"
         for key, word in (
@@ -130,8 +131,8 @@ def _balance(console: Console, summary: Summary) -> None:
     )
     console.print(
         Text(
-            f"attempts: {t['mail.attempt.first']:,} first, {t['mail.attempt.retry']:,} retries; the server's own bounces: "
-            f"{t['mail.dsn']:,} messages, {t['mail.dsn.to']:,} records; refused: {t['mail.refused']:,} sessions, "
+            f"attempts: {t['mail.attempt.first']:,} first, {t['mail.attempt.retry']:,} retries; "
+            f"the server's own bounces: {t['mail.dsn']:,} messages, {t['mail.dsn.to']:,} records; refused: {t['mail.refused']:,} sessions, "
             f"{t['mail.reject']:,} commands",
             style="dim",
         )
@@ -203,7 +204,7 @@ def _input(console: Console, summary: Summary) -> None:
     if summary.capped:
         console.print(
             Text(
-                f"capped: {summary.capped:,} counts of single clients or domains left out of the lists; totals are exact",
+                f"capped: {summary.capped:,} counts of single names are not in the lists; totals are exact",
                 style="yellow",
             )
         )

@@ -98,7 +98,7 @@ def set_stamp(ctx: int, year: int, month: int, day: int, seconds: int, kind: int
 
 @part
 def stamp_rfc3164(ctx: int, p: int, e: int) -> int:
-    """`Oct 27 01:17:13`, day padded by a space or not; the year 2000 stands for the unknown one (it has a 29 February)."""
+    """`Oct 27 01:17:13`, day padded or not; the year 2000 (it has a 29 February) stands for the unknown one."""
     if p + 14 > e:
         return -1
     if p + 15 <= e and i64(p) == i64(ctx + L.SEEN) and u32(p + 8) == i64(ctx + L.SEEN_REST) and u8(p + 12) == 58:
@@ -138,7 +138,8 @@ def stamp_dmy(ctx: int, p: int, e: int) -> int:
     """`27-Oct-2024 01:17:13` with an optional fraction (BIND's own files)."""
     if p + 20 > e or u8(p + 2) != 45 or u8(p + 6) != 45 or u8(p + 11) != 32:
         return -1
-    same = i64(p) == i64(ctx + L.SEEN2) and i64(p + 8) == i64(ctx + L.SEEN2 + 8) and u8(p + 16) == i64(ctx + L.SEEN2_REST)
+    same = i64(p) == i64(ctx + L.SEEN2) and i64(p + 8) == i64(ctx + L.SEEN2 + 8)
+    same = same and u8(p + 16) == i64(ctx + L.SEEN2_REST)
     if same and u8(p + 17) == 58:
         seconds = two(p + 18)
         if seconds < 0 or seconds > 60:

@@ -129,7 +129,7 @@ def _first_bytes(items: tuple[Element, ...]) -> frozenset[int]:
         return _first_bytes(first.items) | _first_bytes(items[1:])
     if isinstance(first, Typed) and first.type in ("iso", "dmy"):
         return frozenset(_DIGITS)
-    if isinstance(first, Typed) and first.type in ("rfc3164",):
+    if isinstance(first, Typed) and first.type == "rfc3164":
         return frozenset(_MONTHS)
     return frozenset(range(256))
 

@@ -243,7 +243,8 @@ def emit(ctx: int, pattern: int, kind: int, rcpt0: int) -> int:
         if m > 1 and u8(p + m - 1) == 46:
             m -= 1
         name = text_key(ctx, p, m)
-        qtype = qtype_code(slot_begin(ctx, L.SLOT_QTYPE), slot_end(ctx, L.SLOT_QTYPE)) if have & (1 << L.SLOT_QTYPE) else 0
+        if have & (1 << L.SLOT_QTYPE):
+            qtype = qtype_code(slot_begin(ctx, L.SLOT_QTYPE), slot_end(ctx, L.SLOT_QTYPE))
     elif kind == L.KIND_TO:
         rcpts = i64(ctx + L.NRCPT) - rcpt0
         count = (rcpts << 40) | rcpt0
@@ -287,7 +288,7 @@ def emit_mail(ctx: int, col: int, stride: int, count: int, kind: int) -> int:
 
 @part
 def emit_wide(ctx: int, n: int) -> int:
-    """Keep where each field stands, relative to the text: int32 pairs (begin, length), length -1 for an absent field."""
+    """Keep where each field stands in the text: int32 pairs (begin, length), length -1 for an absent field."""
     have = i64(ctx + L.HAVE)
     row = i64(ctx + L.WIDE) + 8 * L.NSLOTS * n
     for slot in range(L.NSLOTS):

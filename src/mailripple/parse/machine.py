@@ -52,7 +52,7 @@ def keep(ctx: int, slot: int, p: int, e: int) -> int:
 
 @part
 def literal_at(ctx: int, row: int, p: int, e: int) -> int:
-    """Position behind the row's literal if it stands at p, else -1.  a, b: first 8 bytes and mask; c: length; d: rest."""
+    """Position behind the row's literal if it stands at p, else -1.  a, b: 8 bytes and mask; c: length; d: rest."""
     n = i64(row + 24)
     if p + n > e or (i64(p) ^ i64(row + 8)) & i64(row + 16) != 0:
         return -1

@@ -143,8 +143,8 @@ def zone_notice(look: Glimpse, start: Start, zone: Zone) -> str:
     if assumed == look.offset:
         return ""
     return (
-        f"the queue ids say that the clock is {offset_text(look.offset)}, but {zone.name} means {offset_text(assumed)}: "
-        "give the log's zone with --tz"
+        f"the queue ids say that the clock is {offset_text(look.offset)}, "
+        f"but {zone.name} means {offset_text(assumed)}: give the log's zone with --tz"
     )
 
 

@@ -49,7 +49,7 @@ def in_year(civil: IntArray, year: int) -> IntArray:
 def resolve(state: TimeMap, columns: IntArray, zone: Zone) -> TimeMap:
     """Make the column `ts` UTC, in place; returns the map for the next part.
 
-    `columns` (14, n) int64.  The stamp kind in `code` becomes UTC where there is a time, and stays 0 where there is none.
+    `columns` (14, n) int64.  The stamp kind in `code` becomes UTC where there is a time.
     """
     ts = columns[L.COL["ts"]]
     code = columns[L.COL["code"]]

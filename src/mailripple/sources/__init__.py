@@ -3,4 +3,15 @@
 from mailripple.sources.chunks import CHUNK, MAX_LINE, PAD, BufferPool, Chunk, ChunkReader, head
 from mailripple.sources.discover import Source, discover, server_name
 
-__all__ = ["CHUNK", "MAX_LINE", "PAD", "BufferPool", "Chunk", "ChunkReader", "Source", "discover", "head", "server_name"]
+__all__ = [
+    "CHUNK",
+    "MAX_LINE",
+    "PAD",
+    "BufferPool",
+    "Chunk",
+    "ChunkReader",
+    "Source",
+    "discover",
+    "head",
+    "server_name",
+]

@@ -1,0 +1,9 @@
+"""What the tests of the whole line share."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+# So that `from tests...` works for a bare `pytest` too (`python -m pytest` has the checkout on its path).
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
