@@ -59,7 +59,8 @@ def claims(outcome: naive.Outcome) -> dict[str, Any]:
         return {"event": "other"}
     values = values_of(line.fields, outcome.status)
     pop = pattern.format == "qpopper" or pattern.kind.startswith("pop.") or "pop3" in pattern.id
-    found = {k: values[k] for k in ("client_ip", "queue_id", "qname", "qtype", "size", "nrcpts", "relay", "dsn") if k in values}
+    same = ("client_ip", "queue_id", "qname", "qtype", "size", "nrcpts", "relay", "dsn")
+    found: dict[str, Any] = {k: values[k] for k in same if k in values}
     found["event"] = "pop" if pop else EVENTS.get(pattern.kind, "other")
     if pop:
         found["pop_action"] = POP_ACTIONS.get(pattern.kind, "other")
@@ -154,8 +155,8 @@ def read_file(formats: FormatSet, path: Path) -> tuple[Counter[str], list[str]]:
         for text in lines:
             outcome = naive.read_line(formats, text.rstrip(b"\n"))
             counts[outcome.what] += 1
-            if outcome.pattern is not None:
-                counts[outcome.pattern.kind or "skip"] += 1
+            if outcome.what == "event" and outcome.pattern is not None:
+                counts[outcome.pattern.kind] += 1
             if outcome.what == "reject":
                 rejects.append(text.decode("utf-8", "backslashreplace").rstrip())
     return counts, rejects

@@ -93,6 +93,7 @@ class NaiveFold:
         now = e.ts or 0
         self.messages = {k: m for k, m in self.messages.items() if m.known(now)}
         self.attempts = {k: a for k, a in self.attempts.items() if a.known(now)}
+        self.handed = {k: q for k, q in self.handed.items() if (k[0], q) in self.messages}
         self.sessions = {k: s for k, s in self.sessions.items() if now - s[2] < SESSION}
         if e.kind in ("mail.dsn", "mail.clone"):
             self._announce(e, now)
@@ -132,7 +133,7 @@ class NaiveFold:
             first = self.messages.get((e.server, other)) if other is not None else None
             if first is not None and other != e.queue:
                 flags.add("again")
-                client, account = first.client, first.account or account
+                client, account = first.client, first.account
         m.client, m.account, m.sender, m.last = client, account, e.sender, now
         m.left = max(1 if e.nrcpts is None else e.nrcpts, 1)
         m.marks.add("seen")

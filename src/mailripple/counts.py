@@ -94,7 +94,7 @@ CELL = np.dtype([("key", "<i8"), ("tag", "<i8"), ("n", "<u2", (16,))])
 #: A cell of totals: 32-bit counters.
 TOTAL = np.dtype([("key", "<i8"), ("tag", "<i8"), ("n", "<u4", (16,))])
 #: Cells in memory before they go to a temporary file (48 bytes each).
-MEMORY_CELLS = 1 << 20
+MEMORY_CELLS = 3 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,40 +123,51 @@ class Counts:
 
 @dataclass(slots=True)
 class Cells:
-    """Cells of a run: in memory, and beyond a budget in a temporary file that nobody else can open."""
+    """Cells of a run: in memory, and beyond a budget in temporary files that nobody else can open."""
 
     memory: list[npt.NDArray[Any]] = field(default_factory=list)
-    spilled: IO[bytes] | None = None
-    spilled_rows: int = 0
+    spilled: list[IO[bytes]] = field(default_factory=list)
+    rows: int = 0
     budget: int = MEMORY_CELLS
+    held: int = 0
 
     def append(self, rows: npt.NDArray[Any]) -> None:
         """Take rows in; they are copied."""
         if len(rows):
             self.memory.append(rows.copy())
-        if sum(len(part) for part in self.memory) > self.budget:
+            self.rows += len(rows)
+            self.held += len(rows)
+        if self.held > self.budget:
             self._spill()
 
     def _spill(self) -> None:
-        if self.spilled is None:
-            self.spilled = tempfile.TemporaryFile(prefix="mailripple-")  # noqa: SIM115 (lives as long as the run)
+        """Write what is in memory to this table's file."""
+        if not self.spilled:
+            self.spilled.append(tempfile.TemporaryFile(prefix="mailripple-"))  # noqa: SIM115 (lives as long as the run)
         for part in self.memory:
-            self.spilled.write(part.tobytes())
-            self.spilled_rows += len(part)
+            self.spilled[0].write(part.tobytes())
         self.memory.clear()
+        self.held = 0
 
     def parts(self, size: int = 1 << 18) -> Iterator[npt.NDArray[Any]]:
         """All rows, in pieces."""
-        if self.spilled is not None:
-            self.spilled.flush()
-            self.spilled.seek(0)
-            while chunk := self.spilled.read(size * CELL.itemsize):
+        for spill in self.spilled:
+            spill.flush()
+            spill.seek(0)
+            while chunk := spill.read(size * CELL.itemsize):
                 yield np.frombuffer(chunk, CELL)
-            self.spilled.seek(0, 2)
+            spill.seek(0, 2)
         yield from self.memory
 
     def __len__(self) -> int:
-        return self.spilled_rows + sum(len(part) for part in self.memory)
+        return self.rows
+
+
+def _together(parts: Sequence[Cells]) -> Cells:
+    """The rows of several tables as one, without a copy; the parts must not be added to any more."""
+    memory = [rows for part in parts for rows in part.memory]
+    spilled = [spill for part in parts for spill in part.spilled]
+    return Cells(memory, spilled, sum(p.rows for p in parts), held=sum(p.held for p in parts))
 
 
 @functools.cache
@@ -281,12 +292,19 @@ def merge(parts: Sequence[Counts]) -> Counts:
         starts = np.flatnonzero(new)
         values = np.add.reduceat(values, starts, axis=0)
         server, minute = server[starts], minute[starts]
-    cells = Cells()
-    for part in parts:
-        for rows in part.cells.parts():
-            cells.append(rows)
-    pairs = np.unique(np.concatenate([p.pairs for p in parts]), axis=0)
-    return Counts(server, minute, values, cells, pairs, sum(p.capped for p in parts))
+    pairs = _unique_rows([p.pairs for p in parts if len(p.pairs)])
+    return Counts(server, minute, values, _together([p.cells for p in parts]), pairs, sum(p.capped for p in parts))
+
+
+def _unique_rows(parts: Sequence[IntArray]) -> IntArray:
+    """Rows (client, name, kind) of all parts, each once."""
+    if not parts:
+        return np.zeros((0, 3), np.int64)
+    if len(parts) == 1:
+        return parts[0]
+    rows = np.concatenate(parts)
+    rows = rows[np.lexsort((rows[:, 2], rows[:, 1], rows[:, 0]))]
+    return rows[np.concatenate([[True], np.any(rows[1:] != rows[:-1], axis=1)])]
 
 
 def entity_totals(cells: Cells) -> npt.NDArray[Any]:

@@ -7,7 +7,8 @@ Four open hash tables of 64-byte slots, each with a key in its first word:
     handed      Message-ID -> queue id, for mail that sendmail's MSP hands to the MTA of the same machine
     sessions    (server, process) -> authenticated identity
 
-An entry leaves when the message is finished and a while has passed, so memory grows with open queue ids only.
+An entry leaves when the message is finished and a while has passed, so memory grows with open queue ids only.  One
+that has had its time is as good as gone even before it is swept out: results do not depend on the size of the tables.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ STATE_WORDS = 15
 SLOT = 64
 
 M_CLIENT, M_ACCOUNT, M_SENDER, M_LAST, M_LEFT, M_OPEN, M_FLAGS = 8, 16, 24, 32, 40, 48, 56
-A_LAST, A_PID, A_OPEN = 8, 16, 24
+A_LAST, A_PID, A_OPEN, A_KNOWN = 8, 16, 24, 32
 H_QUEUE, H_CLIENT, H_ACCOUNT, H_LAST = 8, 16, 24, 32
+#: Bits of M_FLAGS; above them the time at which the MSP first took it in, to hand it over.
 SEEN, DSN, ORPHAN = 1, 2, 4
 
 SECOND = 1_000_000
@@ -61,9 +63,40 @@ def find_slot(state: int, table: int, key: int) -> int:
 
 
 @part
-def claim(state: int, table: int, key: int) -> int:
-    """The key's slot, made if it is not there (all words 0)."""
+def message_alive(slot: int, now: int) -> int:
+    """True if more of the message may still come."""
+    idle = now - i64(slot + M_LAST)
+    return idle < GRACE or ((i64(slot + M_OPEN) > 0 or i64(slot + M_LEFT) > 0) and idle < OPEN_FOR)
+
+
+@part
+def alive(state: int, slot: int, table: int, now: int) -> int:
+    """True if the entry may still be needed."""
+    if table == MESSAGES:
+        return message_alive(slot, now)
+    if table == ATTEMPTS:
+        idle = now - i64(slot + A_LAST)
+        return idle < 2 * GRACE or (i64(slot + A_OPEN) and idle < OPEN_FOR)
+    if table == HANDED:  # as long as the message that was handed over, and its id is not another's meanwhile
+        first = find_slot(state, MESSAGES, i64(slot + H_QUEUE))
+        return shr(i64(first + M_FLAGS), 8) == i64(slot + H_LAST) and message_alive(first, now)
+    return now - i64(slot + H_LAST) < SESSION
+
+
+@part
+def find_known(state: int, table: int, key: int, now: int) -> int:
+    """`find_slot`, but an entry that has had its time is emptied (its words but the key are 0)."""
     slot = find_slot(state, table, key)
+    if i64(slot) != 0 and not alive(state, slot, table, now):
+        for k in range(8, SLOT, 8):
+            put64(slot + k, 0)
+    return slot
+
+
+@part
+def claim(state: int, table: int, key: int, now: int) -> int:
+    """The key's slot, made if it is not known (all words but the key 0)."""
+    slot = find_known(state, table, key, now)
     if i64(slot) == 0:
         put64(slot, key)
         for k in range(8, SLOT, 8):
@@ -88,23 +121,25 @@ def open_message(state: int, col: int, stride: int, slot: int, nrcpts: int) -> i
     if account == 0:
         account = i64(slot + M_ACCOUNT)
     if account == 0 and i64(state + SESSIONS + 16) != 0 and i64(col + C_PID * stride) != 0:
-        session = find_slot(state, SESSIONS, join_keys(i64(col + C_SERVER * stride), i64(col + C_PID * stride)))
-        if i64(session) != 0 and i64(session + H_CLIENT) == client and ts - i64(session + H_LAST) < SESSION:
+        session = find_known(state, SESSIONS, join_keys(i64(col + C_SERVER * stride), i64(col + C_PID * stride)), ts)
+        if i64(session) != 0 and i64(session + H_CLIENT) == client:
             account = i64(session + H_ACCOUNT)
     link = i64(col + C_LINK * stride)
     if link != 0 and (client == 0 or is_loopback(state, client)):
         handed = join_keys(i64(col + C_SERVER * stride), link)
         if client == 0:
-            other = claim(state, HANDED, handed)
+            other = claim(state, HANDED, handed, ts)
             put64(other + H_QUEUE, i64(slot))
-            put64(other + H_LAST, ts)
+            if shr(known, 8) == 0:
+                known |= ts << 8
+            put64(other + H_LAST, shr(known, 8))
         else:
-            other = find_slot(state, HANDED, handed)
-            if i64(other) != 0 and i64(other + H_QUEUE) != i64(slot) and ts - i64(other + H_LAST) < OPEN_FOR:
+            other = find_known(state, HANDED, handed, ts)
+            if i64(other + H_QUEUE) != 0 and i64(other + H_QUEUE) != i64(slot):
                 first = find_slot(state, MESSAGES, i64(other + H_QUEUE))
                 flags |= L.F_AGAIN
-                client = i64(first + M_CLIENT) if i64(first) != 0 else 0
-                account = i64(first + M_ACCOUNT) if i64(first) != 0 else account
+                client = i64(first + M_CLIENT)
+                account = i64(first + M_ACCOUNT)
     put64(slot + M_CLIENT, client)
     put64(slot + M_ACCOUNT, account)
     put64(slot + M_SENDER, i64(col + C_SENDER * stride))
@@ -126,20 +161,20 @@ def deliver(state: int, col: int, stride: int, slot: int) -> int:
     flags = L.F_DSN if i64(slot + M_FLAGS) & DSN else 0
     if i64(col + C_SENDER * stride) == i64(state + RELAY_MAILER) and is_loopback(state, i64(col + C_RELAY * stride)):
         flags |= L.F_INTERNAL
-    attempt = find_slot(state, ATTEMPTS, join_keys(i64(slot), i64(col + C_NAME * stride) + 1))
-    if i64(attempt) == 0:
-        attempt = claim(state, ATTEMPTS, join_keys(i64(slot), i64(col + C_NAME * stride) + 1))
+    attempt = claim(state, ATTEMPTS, join_keys(i64(slot), i64(col + C_NAME * stride) + 1), ts)
+    if i64(attempt + A_KNOWN) == 0:
         flags |= L.F_ATTEMPT if i64(slot + M_FLAGS) & ORPHAN else L.F_ATTEMPT | L.F_FIRST
     elif pid != i64(attempt + A_PID) or ts - i64(attempt + A_LAST) > SAME_RUN:
         flags |= L.F_ATTEMPT
     waits = status == L.DEFERRED or (status == L.OTHER_STATUS and (code >> 24) & 15 == 4)
-    put64(slot + M_OPEN, i64(slot + M_OPEN) + waits - i64(attempt + A_OPEN))
+    put64(slot + M_OPEN, max(i64(slot + M_OPEN) + waits - i64(attempt + A_OPEN), 0))
     if not waits:
         rcpts = i64(col + C_COUNT * stride) >> 40
         put64(slot + M_LEFT, i64(slot + M_LEFT) - max(rcpts, 1))
     put64(attempt + A_LAST, ts)
     put64(attempt + A_PID, pid)
     put64(attempt + A_OPEN, waits)
+    put64(attempt + A_KNOWN, 1)
     put64(slot + M_LAST, ts)
     put64(col + C_CLIENT * stride, i64(slot + M_CLIENT))
     put64(col + C_ACCOUNT * stride, i64(slot + M_ACCOUNT))
@@ -150,15 +185,16 @@ def deliver(state: int, col: int, stride: int, slot: int) -> int:
 @part
 def announce(state: int, col: int, stride: int, kind: int) -> int:
     """A line that says what another queue id is: the server's own bounce, or a copy for a list's owner."""
-    slot = claim(state, MESSAGES, join_keys(i64(col + C_SERVER * stride), i64(col + C_LINK * stride)))
-    put64(slot + M_LAST, i64(col + C_TS * stride))
+    ts = i64(col + C_TS * stride)
+    slot = claim(state, MESSAGES, join_keys(i64(col + C_SERVER * stride), i64(col + C_LINK * stride)), ts)
+    put64(slot + M_LAST, ts)
     put64(slot + M_LEFT, max(i64(slot + M_LEFT), 1))
     if kind == L.KIND_DSN:
         put64(slot + M_FLAGS, i64(slot + M_FLAGS) | DSN)
         return 0
-    parent = find_slot(state, MESSAGES, join_keys(i64(col + C_SERVER * stride), i64(col + C_QUEUE * stride)))
+    parent = find_known(state, MESSAGES, join_keys(i64(col + C_SERVER * stride), i64(col + C_QUEUE * stride)), ts)
     put64(slot + M_FLAGS, i64(slot + M_FLAGS) | SEEN)
-    if i64(parent) != 0:
+    if i64(parent + M_FLAGS) != 0:
         put64(slot + M_CLIENT, i64(parent + M_CLIENT))
         put64(slot + M_ACCOUNT, i64(parent + M_ACCOUNT))
         put64(slot + M_SENDER, i64(parent + M_SENDER))
@@ -172,10 +208,11 @@ def authenticate(state: int, col: int, stride: int) -> int:
     if account == 0:
         return 0
     server = i64(col + C_SERVER * stride)
-    session = claim(state, SESSIONS, join_keys(server, i64(col + C_PID * stride)))
+    ts = i64(col + C_TS * stride)
+    session = claim(state, SESSIONS, join_keys(server, i64(col + C_PID * stride)), ts)
     put64(session + H_CLIENT, i64(col + C_CLIENT * stride))
     put64(session + H_ACCOUNT, account)
-    put64(session + H_LAST, i64(col + C_TS * stride))
+    put64(session + H_LAST, ts)
     return 0
 
 
@@ -188,18 +225,19 @@ def step(state: int, col: int, stride: int) -> int:
     if kind == L.KIND_CLIENT:
         return authenticate(state, col, stride)
     key = join_keys(i64(col + C_SERVER * stride), i64(col + C_QUEUE * stride))
+    ts = i64(col + C_TS * stride)
     if kind == L.KIND_FROM:
         nrcpts = i64(col + C_COUNT * stride) >> 40
         if nrcpts == 0:
             return L.F_REFUSED
-        return open_message(state, col, stride, claim(state, MESSAGES, key), nrcpts)
+        return open_message(state, col, stride, claim(state, MESSAGES, key, ts), nrcpts)
     if kind == L.KIND_TO:
-        slot = claim(state, MESSAGES, key)
+        slot = claim(state, MESSAGES, key, ts)
         if i64(slot + M_FLAGS) == 0:
             put64(slot + M_FLAGS, ORPHAN)
         return deliver(state, col, stride, slot)
     if kind == L.KIND_DONE:
-        slot = find_slot(state, MESSAGES, key)
+        slot = find_known(state, MESSAGES, key, ts)
         if i64(slot) != 0:
             put64(slot + M_LEFT, 0)
             put64(slot + M_OPEN, 0)
@@ -234,19 +272,6 @@ def stitch(state: int, cols: int, stride: int, begin: int, end: int) -> int:
     return end
 
 
-@part
-def alive(slot: int, table: int, now: int) -> int:
-    """True if the entry may still be needed."""
-    if table == MESSAGES:
-        idle = now - i64(slot + M_LAST)
-        waiting = i64(slot + M_OPEN) > 0 or i64(slot + M_LEFT) > 0
-        return idle < GRACE or (waiting and idle < OPEN_FOR)
-    if table == ATTEMPTS:
-        idle = now - i64(slot + A_LAST)
-        return idle < 2 * GRACE or (i64(slot + A_OPEN) and idle < OPEN_FOR)
-    return now - i64(slot + H_LAST) < SESSION
-
-
 @entry
 def sweep(state: int, table: int, new: int, mask: int) -> int:
     """Copy what may still be needed into an empty table of mask + 1 slots; how many that are."""
@@ -256,7 +281,7 @@ def sweep(state: int, table: int, new: int, mask: int) -> int:
     kept = 0
     for k in range(slots):
         slot = old + SLOT * k
-        if i64(slot) == 0 or not alive(slot, table, now):
+        if i64(slot) == 0 or not alive(state, slot, table, now):
             continue
         at = shr(i64(slot), 1) & mask
         while i64(new + SLOT * at) != 0:

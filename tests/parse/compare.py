@@ -117,7 +117,7 @@ class Comparison:
             out.events.append(Verdict(before + (found["line"] >> 32), fields, {n: found[n] for n in names}, rcpts))
         out.lines += tally.lines
         out.blank += tally.blank
-        out.rejects += [(before + line, reason, at) for line, reason, at in tally.rejects]
+        out.rejects += [(before + line, reason, at) for line, reason, at in tally.reject_places(0)]
         for i in np.flatnonzero(tally.patterns).tolist():
             out.patterns[self._ids[i]] += int(tally.patterns[i])
         out.other.update(tally.other)

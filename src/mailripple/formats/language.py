@@ -21,6 +21,7 @@ Envelopes (`envelope/*.toml`) also use
 
     {ts:rfc3164}  `Oct 27 01:17:13[.622]`  {ts:iso}  `2024-10-27T01:17:13[.6][+02:00|Z]`
     {ts:dmy}      `27-Oct-2024 01:17:13[.622]`
+    {ts:inner}    a `dmy` stamp and a space, if they stand here: it then counts instead of the one before
     {host:host}   a word, unless that word is already the program (`named[5]:`): then nothing
     {_:sd}        the structured data of RFC 5424
     {program:program}  letters, digits and `-_./@+`
@@ -35,7 +36,7 @@ from mailripple.errors import FormatError
 from mailripple.tables import FIELDS
 
 TYPES = ("word", "int", "ip", "qid", "addr", "addrs", "peer", "mx")
-ENVELOPE_TYPES = ("rfc3164", "iso", "dmy", "host", "sd", "program")
+ENVELOPE_TYPES = ("rfc3164", "iso", "dmy", "inner", "host", "sd", "program")
 
 
 @dataclass(frozen=True, slots=True)

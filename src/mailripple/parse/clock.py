@@ -167,6 +167,21 @@ def slow_dmy(ctx: int, p: int, e: int) -> int:
 
 
 @part
+def stamp_inner(ctx: int, p: int, e: int) -> int:
+    """Behind a `dmy` stamp and a space if they stand at p; else p, and the stamp before stays."""
+    if not is_digit(u8(p)):
+        return p
+    before = i64(ctx + L.TS)
+    kind = i64(ctx + L.TS_KIND)
+    stop = stamp_dmy(ctx, p, e)
+    if stop > 0 and stop < e and u8(stop) == 32:
+        return stop + 1
+    put64(ctx + L.TS, before)
+    put64(ctx + L.TS_KIND, kind)
+    return p
+
+
+@part
 def stamp_iso(ctx: int, p: int, e: int) -> int:
     """`2024-10-27T01:17:13`, optional fraction, optional `Z`, `+02:00` or `+0200` (RFC 3339)."""
     if p + 19 > e or u8(p + 4) != 45 or u8(p + 7) != 45 or (u8(p + 10) != 84 and u8(p + 10) != 32):

@@ -19,7 +19,7 @@ from mailripple.formats.load import FormatSet, Pattern
 from mailripple.parse import layout as L
 from mailripple.tables import KINDS
 
-_TIMES = {"rfc3164": L.T_RFC3164, "iso": L.T_ISO, "dmy": L.T_DMY}
+_TIMES = {"rfc3164": L.T_RFC3164, "iso": L.T_ISO, "dmy": L.T_DMY, "inner": L.T_INNER}
 _TYPED = {
     "word": L.WORD_OP,
     "int": L.INT,
@@ -32,6 +32,7 @@ _TYPED = {
     "program": L.PROGRAM,
 }
 _JOINED = ("word", "int", "ip", "qid", "addr", "addrs", "program", "rfc3164", "iso", "dmy")
+_ADDRESSES = ("client_ip", "relay_ip")
 _MONTHS = b"JFMASOND"
 _DIGITS = b"0123456789"
 
@@ -63,6 +64,8 @@ class PatternName(NamedTuple):
 class _Assembler:
     rows: list[list[int]] = field(default_factory=list)
     literals: bytearray = field(default_factory=bytearray)
+    depth: int = 0
+    deepest: int = 0
 
     def row(self, op: int, a: int = 0, b: int = 0, c: int = 0, d: int = 0, slot: int = -1) -> int:
         self.rows.append([op, a, b, c, d, slot])
@@ -94,14 +97,54 @@ def compile_formats(formats: FormatSet) -> Program:
     out.row(L.FAIL)
     number = {p.id: i for i, p in enumerate(formats.patterns)}
     programs: dict[str, int] = {}
+    before = {name for f in formats.envelopes for p in f.patterns for name in _fields(p.items)}
+    for f in (*formats.envelopes, *formats.messages):
+        for pattern in f.patterns:
+            _check(pattern, before if f.subject != "envelope" else None)
     for f in formats.messages:
         at = len(out.rows)
         _alternatives(out, [(p.items, p) for p in f.patterns], number, programs)
         for name in f.programs:
             programs[name] = at
+    in_messages, out.deepest = out.deepest, 0
     switch = _switch(out, formats, number, programs)
+    if in_messages + out.deepest > L.STACK_DEPTH:
+        raise FormatError("patterns begin alike too often", why=f"more than {L.STACK_DEPTH} branch off one another")
     names = tuple(PatternName(p.format, p.name, p.kind) for p in formats.patterns)
     return Program(np.array(out.rows, np.int64), bytes(out.literals), switch, programs, names)
+
+
+def _check(pattern: Pattern, before: set[str] | None) -> None:
+    """What the kernel relies on; `before` the fields that envelopes fill, None for the pattern of an envelope."""
+
+    def wrong(what: str, todo: str) -> FormatError:
+        return FormatError(what, where=f"{pattern.id}: {pattern.match!r}", todo=todo)
+
+    inner = [i for item in pattern.items for i in _flat(item)]
+    for item in inner:
+        if isinstance(item, Typed) and item.type == "ip" and item.field not in (*_ADDRESSES, "_"):
+            raise wrong(f"{item.field!r} is no address", "use one of client_ip, relay_ip, _")
+        if isinstance(item, Message) and (before is not None or item is not pattern.items[-1]):
+            raise wrong("{message} may only end the pattern of an envelope", "leave it out")
+        if isinstance(item, Until) and item.field in _ADDRESSES and item.text[:1].isdigit():
+            raise wrong("an address cannot be followed by a digit", "use {client_ip:ip}")
+    named = any(isinstance(i, Until | Typed) and i.field == "program" for i in pattern.items)
+    if isinstance(pattern.items[-1], Message) and not pattern.program and not named:
+        raise wrong("nobody says whose {message} it is", "read {program:program} before it, or set program = '...'")
+    twice = _fields(pattern.items) & (before or set())
+    if twice:
+        raise wrong(f"the envelope has read {', '.join(sorted(twice))} already", "write _ for the field")
+    if any(not rule.field and rule.text for rule in pattern.status):
+        raise wrong("a status rule for * has a text", "write ['*', '', STATUS]")
+    for key in pattern.keys:
+        if key.ends and not key.ends.startswith(b", "):
+            raise wrong(f"the end of key {key.name.decode()!r} does not begin with a comma and a space", "add them")
+        if key.field in _ADDRESSES and key.type not in ("text", "word", "ip"):
+            raise wrong(f"the address {key.field!r} cannot have the type {key.type!r}", "use ip")
+
+
+def _flat(item: Element) -> list[Element]:
+    return [i for inner in item.items for i in _flat(inner)] if isinstance(item, Optional) else [item]
 
 
 def _switch(
@@ -122,6 +165,8 @@ def _switch(
 
 
 def _first_bytes(items: tuple[Element, ...]) -> frozenset[int]:
+    if not items:
+        return frozenset(range(256))
     first = items[0]
     if isinstance(first, Lit):
         return frozenset(first.text[:1])
@@ -146,10 +191,15 @@ def _alternatives(out: _Assembler, branches: list[_Branch], number: dict[str, in
         else:
             groups.append([branch])
     for i, group in enumerate(groups):
-        alternative = out.row(L.ALT) if i < len(groups) - 1 else -1
+        if i == len(groups) - 1:
+            _branch(out, group, number, programs)
+            return
+        alternative = out.row(L.ALT)
+        out.depth += 1
+        out.deepest = max(out.deepest, out.depth)
         _branch(out, group, number, programs)
-        if alternative >= 0:
-            out.rows[alternative][4] = len(out.rows)
+        out.depth -= 1
+        out.rows[alternative][4] = len(out.rows)
 
 
 def _shared(left: tuple[Element, ...], right: tuple[Element, ...]) -> bool:
@@ -158,7 +208,20 @@ def _shared(left: tuple[Element, ...], right: tuple[Element, ...]) -> bool:
     a, b = left[0], right[0]
     if isinstance(a, Lit) and isinstance(b, Lit):
         return a.text[:1] == b.text[:1]
-    return a == b and not isinstance(a, Keys | Message)
+    if a != b or any(isinstance(i, Keys | Message) for i in _flat(a)):
+        return False  # keys and messages are read by means of their pattern's own tables
+    return not _fields([a]) & (_fields(left[1:]) | _fields(right[1:]))  # what is read again may be read in vain
+
+
+def _fields(items: Sequence[Element]) -> set[str]:
+    """Fields that the elements write."""
+    found: set[str] = set()
+    for item in (i for one in items for i in _flat(one)):
+        if isinstance(item, Until | Typed):
+            found.add(item.field)
+        if isinstance(item, Typed) and item.type in ("peer", "mx"):
+            found.add("client_ip" if item.type == "peer" else "relay_ip")
+    return found - {"_", "ts"}
 
 
 def _branch(out: _Assembler, group: list[_Branch], number: dict[str, int], programs: dict[str, int]) -> None:
@@ -177,6 +240,7 @@ def _branch(out: _Assembler, group: list[_Branch], number: dict[str, int], progr
         rest = [_behind(items, n) for items, _ in group]
     else:
         _element(out, first, group[0][1], number, programs)
+        _address(out, first)
         rest = [items[1:] for items, _ in group]
     _alternatives(out, [(r, p) for r, (_, p) in zip(rest, group, strict=True)], number, programs)
 
@@ -197,6 +261,13 @@ def _sequence(
             row = out.rows.pop()
             out.literal(row[0], following.text, row[5], extra=row[4])
             joined = True
+        _address(out, item)
+
+
+def _address(out: _Assembler, item: Element) -> None:
+    """An address that is read as text gets its key in a row of its own."""
+    if isinstance(item, Until | Typed) and item.field in _ADDRESSES and getattr(item, "type", "") != "ip":
+        out.row(L.ADDRESS, slot=slot_of(item.field))
 
 
 def _behind(items: tuple[Element, ...], n: int) -> tuple[Element, ...]:
@@ -250,7 +321,8 @@ def _keys(out: _Assembler, keys: Sequence[Key]) -> None:
         if key.type not in types:
             raise FormatError(f"a key cannot have the type {key.type!r}", where=key.name.decode())
         ends = out.place(key.ends)
-        extra = (ends << 20) | (len(key.ends) << 40) | (types[key.type] << 50)
+        kind = L.IP if key.field in _ADDRESSES and not types[key.type] else types[key.type]
+        extra = (ends << 20) | (len(key.ends) << 40) | (kind << 50)
         out.literal(L.FAIL, key.name + b"=", slot_of(key.field), extra=extra)
 
 

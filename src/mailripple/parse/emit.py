@@ -102,7 +102,7 @@ def bracket_key(ctx: int, p: int, e: int, slot: int) -> int:
     if start < 0:
         return 0
     start += 1
-    if close - start > 5 and (i64(start) | 0x2020202020) & 0xFFFFFFFFFF == 0x3A36767069:
+    if close - start > 5 and (i64(start) | 0x202020) & 0xFFFFFFFFFF == 0x3A36767069:
         start += 5
     key = address_key(ctx, start, close)
     if key != 0:
@@ -151,6 +151,8 @@ def qtype_code(p: int, e: int) -> int:
     if n < 1 or n > 6:
         return 0
     word = i64(p) & ((1 << (8 * n)) - 1)
+    if u8(e - 1) == 0:
+        return 0
     for k in range(1, QTYPE_COUNT):
         if word == QTYPE_WORDS[k]:
             return k

@@ -6,6 +6,7 @@ A `Parser` owns the buffers of one thread; its dictionary keeps the text of ever
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import os
 from collections.abc import Iterator
@@ -128,7 +129,7 @@ class Parser:
         self._own(L.LITS, literals)
         self._own(L.SWITCH, self.program.switch)
         self._own(L.SLOTS, np.zeros(2 * L.NSLOTS, np.int64))
-        self._own(L.STACK, np.zeros(4 * L.STACK_DEPTH, np.int64))
+        self._own(L.STACK, np.zeros(6 * L.STACK_DEPTH, np.int64))
         self._own(L.SCRATCH, np.zeros(8, np.int64))
         self._own(L.COLS, np.zeros((len(L.COLUMNS), capacity), np.int64))
         self._own(L.PCOUNT, np.zeros(len(self.patterns) + 1, np.int64))
@@ -140,6 +141,7 @@ class Parser:
         self._set(L.RCPT_CAP, 4 * L.MAX_LINE)
         self._set(L.OTHER_MASK, 4095)
         self._set(L.SEED, self.seed)
+        self._set(L.SEEN_REST, -1)  # no stamp was seen: four bytes are never -1
         if self._wide:
             self._own(L.WIDE, np.zeros((capacity, L.NSLOTS, 2), np.int32))
         self._programs()
@@ -173,10 +175,14 @@ class Parser:
         self._set(L.ARENA_CAP, size)
 
     def _grow(self) -> None:
-        """Make room for more names, up to MAX_NAMES; beyond that only keys are kept."""
-        self._arena(2 * self._get(L.ARENA_CAP))
-        if self._get(L.DICT_N) >= MAX_NAMES:
+        """Make room for the names of one more line, up to MAX_NAMES; beyond that only keys are kept."""
+        if self._get(L.ARENA_N) + 4 * L.MAX_LINE >= self._get(L.ARENA_CAP):
+            self._arena(2 * self._get(L.ARENA_CAP))
+        if self._get(L.DICT_FREE) > L.MAX_LINE:
+            return
+        if self._slots // 2 >= MAX_NAMES:
             self._set(L.DICT_FULL, 1)
+            self._set(L.DICT_FREE, 0)
             return
         new = np.zeros((4 * self._slots, 2), np.int64)
         old = self._keep[L.DICT]
@@ -203,6 +209,8 @@ class Parser:
         The arrays of a piece are views into this parser's buffers: they hold until the next piece is asked for.
         """
         position, end = address, address + length
+        if length and ctypes.string_at(end - 1, 1) != b"\n":
+            raise ValueError("a part must end in a newline")
         self._set(L.TEXT, address)
         while position < end:
             for where in (L.N, L.NREJECT, L.NRCPT, L.LINES, L.BLANK, L.OTHER_LINES):
@@ -211,8 +219,6 @@ class Parser:
             self._keep[L.OTHER].fill(0)
             stop = int(self._kernels.run(self._ctx.ctypes.data, position, end))
             if stop == position:
-                if self._get(L.DICT_FULL):
-                    raise ValueError("a part must end in a newline")
                 self._grow()
                 continue
             yield Parsed(self._events(), self._tally(), position - address, stop - position)

@@ -67,8 +67,9 @@ from mailripple.tables import FIELDS
     HOST_KEY,
     CLIENT_KEY,
     RELAY_KEY,
-) = range(0, 448, 8)
-CTX_WORDS: Final = 56
+    UNCLOSED,
+) = range(0, 456, 8)
+CTX_WORDS: Final = 57
 
 #: What a stamp says: nothing; no year; no offset; everything.
 NO_TIME, CIVIL_NO_YEAR, CIVIL, UTC = 0, 1, 2, 3
@@ -159,7 +160,8 @@ ROW: Final = 6
     STATUS_OP,
     EMIT,
     SKIP,
-) = range(25)
-T_RFC3164, T_ISO, T_DMY = 0, 1, 2
+    ADDRESS,
+) = range(26)
+T_RFC3164, T_ISO, T_DMY, T_INNER = 0, 1, 2, 3
 MAX_LINE: Final = 65536
 STACK_DEPTH: Final = 64

@@ -8,7 +8,7 @@ times the number of alternatives.  `run` is what Python calls.
 from __future__ import annotations
 
 from mailripple.parse import layout as L
-from mailripple.parse.clock import stamp_dmy, stamp_iso, stamp_rfc3164
+from mailripple.parse.clock import stamp_dmy, stamp_inner, stamp_iso, stamp_rfc3164
 from mailripple.parse.emit import (
     address_key,
     bracket_key,
@@ -65,7 +65,7 @@ def literal_at(ctx: int, row: int, p: int, e: int) -> int:
 def read_address(ctx: int, slot: int, p: int, e: int) -> int:
     """Keep the IP address at p (`IPv6:` in front and a zone behind allowed); its end, or -1."""
     start = p
-    if e - p > 5 and (i64(p) | 0x2020202020) & 0xFFFFFFFFFF == 0x3A36767069:
+    if e - p > 5 and (i64(p) | 0x202020) & 0xFFFFFFFFFF == 0x3A36767069:
         start = p + 5
     out = i64(ctx + L.SCRATCH)
     stop = read_ipv4(start, e, out)
@@ -90,7 +90,7 @@ def is_address_byte(c: int) -> int:
 @part
 def read_addr(ctx: int, slot: int, p: int, e: int) -> int:
     """Keep the address at p without its angle brackets; its end."""
-    stop = skip_addr(p, e)
+    stop = skip_addr(p, e, ctx + L.UNCLOSED)
     if slot >= 0:
         if stop - p >= 2 and u8(p) == 60 and u8(stop - 1) == 62:
             set_slot(ctx, slot, p + 1, stop - 1)
@@ -103,8 +103,9 @@ def read_addr(ctx: int, slot: int, p: int, e: int) -> int:
 def read_addrs(ctx: int, slot: int, p: int, e: int) -> int:
     """Keep the list of addresses at p and add each to the recipients; its end."""
     start = p
+    put64(ctx + L.UNCLOSED, 0)
     while True:
-        stop = skip_addr(p, e)
+        stop = skip_addr(p, e, ctx + L.UNCLOSED)
         if stop > p:
             put_rcpt(ctx, p, stop)
         if stop + 1 < e and u8(stop) == 44 and u8(stop + 1) != 32:
@@ -138,8 +139,10 @@ def skip_program(p: int, e: int) -> int:
 def read_host(ctx: int, slot: int, p: int, e: int) -> int:
     """Keep the word at p as the host and go behind its space, unless the word is the program itself."""
     stop = skip_word(p, e)
-    if stop == p or stop == e:
+    if stop == p:
         return -1
+    if stop == e:
+        return p
     bracket = find_byte(p, stop, 91)
     if u8(stop - 1) == 58 or bracket > p:
         return p
@@ -174,6 +177,8 @@ def read_time(ctx: int, which: int, p: int, e: int) -> int:
         return stamp_rfc3164(ctx, p, e)
     if which == L.T_ISO:
         return stamp_iso(ctx, p, e)
+    if which == L.T_INNER:
+        return stamp_inner(ctx, p, e)
     return stamp_dmy(ctx, p, e)
 
 
@@ -190,6 +195,7 @@ def run_keys(ctx: int, row: int, p: int, e: int) -> int:
     first = row + ROW_BYTES
     last = first + ROW_BYTES * count
     k = first
+    put64(ctx + L.UNCLOSED, 0)
     while p < e:
         word = i64(p)
         tried = 0
@@ -238,7 +244,8 @@ def read_key(ctx: int, k: int, p: int, e: int) -> int:
     n = (spec >> 40) & 0x3FF
     kind = spec >> 50
     slot = i64(k + 40)
-    if slot >= 0 and i64(ctx + L.HAVE) & (1 << slot) != 0:
+    taken = slot >= 0 and i64(ctx + L.HAVE) & (1 << slot) != 0
+    if taken:
         slot = -1
     if kind == L.ADDR:
         return behind(ctx, (spec >> 20) & 0xFFFFF, n, read_addr(ctx, slot, p, e), e)
@@ -251,8 +258,10 @@ def read_key(ctx: int, k: int, p: int, e: int) -> int:
     stop = following
     if following < e or (e - p >= 2 and u8(e - 2) == 44 and u8(e - 1) == 32):
         stop = following - 2
-    if kind >= L.PEER:
+    if kind >= L.PEER and not taken and i64(ctx + L.HAVE) & (1 << (kind - L.PEER)) == 0:
         read_peer(ctx, slot, kind - L.PEER, p, stop)
+    elif kind == L.IP and slot >= 0:
+        keep_address(ctx, slot, p, stop, address_key(ctx, p, stop))
     else:
         keep(ctx, slot, p, stop)
     return following
@@ -344,6 +353,7 @@ def step_typed(ctx: int, op: int, row: int, p: int, e: int) -> int:
     elif op == L.IP:
         return then(row, read_address(ctx, slot, p, e), e)
     elif op == L.ADDR:
+        put64(ctx + L.UNCLOSED, 0)
         return then(row, read_addr(ctx, slot, p, e), e)
     elif op == L.ADDRS:
         return then(row, read_addrs(ctx, slot, p, e), e)
@@ -387,6 +397,11 @@ def step_rare(ctx: int, op: int, row: int, p: int, e: int) -> int:
         return skip_structured_data(p, e)
     if op == L.PEER:
         return read_peer(ctx, slot, i64(row + 8), p, e)
+    if op == L.ADDRESS:
+        start = slot_begin(ctx, slot)
+        stop = slot_end(ctx, slot)
+        keep_address(ctx, slot, start, stop, address_key(ctx, start, stop))
+        return p
     return -1
 
 
@@ -407,18 +422,22 @@ def step_search(ctx: int, op: int, row: int, p: int, e: int) -> int:
 
 @part
 def save(ctx: int, depth: int, pc: int, p: int) -> int:
-    at = i64(ctx + L.STACK) + 32 * depth
+    at = i64(ctx + L.STACK) + 48 * depth
     put64(at, pc)
     put64(at + 8, p)
     put64(at + 16, i64(ctx + L.HAVE))
     put64(at + 24, i64(ctx + L.NRCPT))
+    put64(at + 32, i64(ctx + L.TS))
+    put64(at + 40, i64(ctx + L.TS_KIND))
 
 
 @part
 def restore(ctx: int, depth: int) -> int:
-    at = i64(ctx + L.STACK) + 32 * depth
+    at = i64(ctx + L.STACK) + 48 * depth
     put64(ctx + L.HAVE, i64(at + 16))
     put64(ctx + L.NRCPT, i64(at + 24))
+    put64(ctx + L.TS, i64(at + 32))
+    put64(ctx + L.TS_KIND, i64(at + 40))
     put64(ctx + L.STATUS, 0)
     return at
 

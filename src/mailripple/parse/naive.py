@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from mailripple.formats.language import Element, Keys, Lit, Message, Optional, Typed, Until
+from mailripple.formats.language import Element, Key, Keys, Lit, Message, Optional, Typed, Until
 from mailripple.formats.load import Format, FormatSet, Pattern
 from mailripple.parse import layout as L
 
@@ -25,6 +25,7 @@ _TIMES = {
 }
 _FRACTION = re.compile(rb"\.([0-9]+)")
 _OFFSET = re.compile(rb"Z|([+-])(\d\d):?(\d\d)")
+_PEER_IP = {"peer": "client_ip", "mx": "relay_ip"}
 _PROGRAM = re.compile(rb"[0-9A-Za-z_./@+-]*")
 _QID = re.compile(rb"[0-9A-Za-z]*")
 _SD_ELEMENT = re.compile(rb'\[(?:[^\]"]|"(?:[^"\\]|\\.)*+")*+\]', re.DOTALL)
@@ -148,8 +149,10 @@ def _typed(item: Typed, line: Line, at: int) -> int:
     text = line.text
     if item.type in ("rfc3164", "iso", "dmy"):
         return read_time(item.type, line, at)
+    if item.type == "inner":
+        return _inner(line, at)
     if item.type == "addr":
-        return _addr(line, item.field, at)
+        return _addr(line, item.field, at, Unclosed())
     if item.type == "addrs":
         return _addrs(line, item.field, at)
     if item.type in ("peer", "mx"):
@@ -223,6 +226,16 @@ def read_time(kind: str, line: Line, at: int) -> int:
     return end
 
 
+def _inner(line: Line, at: int) -> int:
+    """Behind a `dmy` stamp and a space, if they stand here."""
+    trial = line.copy()
+    end = read_time("dmy", trial, at)
+    if end < 0 or line.text[end : end + 1] != b" ":
+        return at
+    line.ts, line.ts_kind = trial.ts, trial.ts_kind
+    return end + 1
+
+
 def address(text: bytes) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """The address that `text` is, v4-mapped addresses as their IPv4; None where it is none."""
     if b"%" in text:
@@ -249,6 +262,8 @@ def _ip(line: Line, name: str, at: int) -> int:
 
 def _host(line: Line, name: str, at: int) -> int:
     end = line.text.find(b" ", at)
+    if end < 0 and at < len(line.text):
+        return at
     if end <= at:
         return -1
     word = line.text[at:end]
@@ -291,18 +306,32 @@ def scan_address(text: bytes, at: int, *, quotes: bool) -> int:
     return -1 if angle else i
 
 
-def address_end(text: bytes, at: int) -> int:
+@dataclass(slots=True)
+class Unclosed:
+    """What was found to stay open to the end of the line, and so means nothing in the rest of a list."""
+
+    quote: bool = False
+    bracket: bool = False
+
+
+def address_end(text: bytes, at: int, unclosed: Unclosed) -> int:
     """End of the envelope address at `at`, whatever is wrong with it."""
-    end = scan_address(text, at, quotes=True)
-    if end < 0:
+    if not unclosed.quote:
+        end = scan_address(text, at, quotes=True)
+        if end >= 0:
+            return end
+        unclosed.quote = True
+    if not unclosed.bracket:
         end = scan_address(text, at, quotes=False)
-    if end < 0:
-        end = text.find(b",", at)
+        if end >= 0:
+            return end
+        unclosed.bracket = True
+    end = text.find(b",", at)
     return len(text) if end < 0 else end
 
 
-def _addr(line: Line, name: str, at: int) -> int:
-    end = address_end(line.text, at)
+def _addr(line: Line, name: str, at: int, unclosed: Unclosed) -> int:
+    end = address_end(line.text, at, unclosed)
     inner = end - at >= 2 and line.text[at : at + 1] == b"<" and line.text[end - 1 : end] == b">"
     if inner:
         _keep(line, name, at + 1, end - 1)
@@ -313,8 +342,9 @@ def _addr(line: Line, name: str, at: int) -> int:
 
 def split_addresses(text: bytes, at: int) -> Iterator[tuple[int, int]]:
     """Places of the addresses of a list."""
+    unclosed = Unclosed()
     while True:
-        end = address_end(text, at)
+        end = address_end(text, at, unclosed)
         yield at, end
         if end + 1 < len(text) and text[end : end + 1] == b"," and text[end + 1 : end + 2] != b" ":
             at = end + 1
@@ -349,18 +379,17 @@ def _peer(line: Line, name: str, kind: str, at: int, end: int) -> int:
         if inside[:5].lower() == b"ipv6:":
             inside = inside[5:]
         if address(inside) is not None:
-            line.fields["client_ip" if kind == "peer" else "relay_ip"] = inside
+            line.fields[_PEER_IP[kind]] = inside
     return end
 
 
 def _keys(pattern: Pattern, line: Line, at: int) -> int:
     text = line.text
+    unclosed = Unclosed()
     while at < len(text):
         for key in pattern.keys:
             if text.startswith(key.name + b"=", at):
-                begin = at + len(key.name) + 1
-                name = key.field if key.field not in line.fields else "_"
-                at = _value(line, key.type, name, key.ends, begin)
+                at = _value(line, key, at + len(key.name) + 1, unclosed)
                 break
         else:
             at = _behind(text, b", ", at)
@@ -373,24 +402,24 @@ def _behind(text: bytes, ends: bytes, at: int) -> int:
     return len(text) if found < 0 else found + 2
 
 
-def _value(line: Line, kind: str, name: str, ends: bytes, at: int) -> int:
+def _value(line: Line, key: Key, at: int, unclosed: Unclosed) -> int:
+    """Read a key's value: the first value of a field, and the first address, are kept."""
     text = line.text
-    if kind == "addr":
-        return _behind(text, ends or b", ", _addr(line, name, at))
-    if kind == "int":
+    taken = key.field in line.fields
+    name = "_" if taken else key.field
+    if key.type == "addr":
+        return _behind(text, key.ends or b", ", _addr(line, name, at, unclosed))
+    if key.type == "int":
         end = at
         while text[end : end + 1].isdigit():
             end += 1
         if 0 < end - at <= 18:
             _keep(line, name, at, end)
-        return _behind(text, ends or b", ", end)
-    found = text.find(ends, at) if ends else -1
+        return _behind(text, key.ends or b", ", end)
+    found = text.find(key.ends, at) if key.ends else -1
     end = len(text) if found < 0 else found
-    if kind in ("peer", "mx"):
-        if name == "_":
-            _peer(line, "_", kind, at, end)
-        else:
-            _peer(line, name, kind, at, end)
+    if key.type in ("peer", "mx") and not taken and _PEER_IP[key.type] not in line.fields:
+        _peer(line, name, key.type, at, end)
     else:
         _keep(line, name, at, end)
     return len(text) if found < 0 else found + 2

@@ -306,17 +306,30 @@ def scan_addr(p: int, e: int, quotes: int) -> int:
 
 
 @part
-def skip_addr(p: int, e: int) -> int:
-    """End of the envelope address at p, whatever is wrong with it (open quote, open bracket)."""
+def skip_addr(p: int, e: int, unclosed: int) -> int:
+    """End of the envelope address at p, whatever is wrong with it (open quote, open bracket).
+
+    The word at `unclosed` remembers for the list that a quote (1) or a bracket (2) stays open to the end of the line:
+    none is looked for again, or a line of open brackets would take the square of its length.
+    """
     mask = eqmask(p, 62 if u8(p) == 60 else 44)
     quotes = eqmask(p, 34)
     if mask != 0 and (mask ^ (mask - 1)) & quotes == 0:
         at = p + ctz(mask)
         if at < e:
             return at + 1 if u8(p) == 60 else at
-    at = scan_addr(p, e, 1)
-    if at < 0:
+    state = i64(unclosed)
+    at = -1
+    if state & 1 == 0:
+        at = scan_addr(p, e, 1)
+        if at >= 0:
+            return at
+        state |= 1
+    if state & 2 == 0:
         at = scan_addr(p, e, 0)
+        if at < 0:
+            state |= 2
+    put64(unclosed, state)
     if at < 0:
         at = find_byte(p, e, 44)
     return e if at < 0 else at

@@ -1,0 +1,140 @@
+"""Stitch is the fold that it claims to be, for any cut of the stream, and forgets what is finished."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailripple.messages import LATENESS, InOrder
+from mailripple.parse import layout as L
+from tests.naive_fold import SECOND, Event, fold
+from tests.streams import FLAGS, START, columns_of, hashed, key, new_stitcher, random_stream, said, stitched
+
+SEEDS = st.integers(0, 1 << 32)
+
+
+def reference(events: list[Event]) -> dict[int, tuple[int, int, int, int]]:
+    """What the naive fold says, in the form of `said`."""
+    found = {}
+    for e in fold(events):
+        mail = e.kind in ("mail.from", "mail.to")
+        sender = hashed(e.mailer) if e.kind == "mail.to" and "late" in e.flags else hashed(e.sender)
+        who = (key(e.client), key(e.account), sender) if mail else (0, 0, 0)
+        found[e.line] = (*who, sum(FLAGS[f] for f in e.flags))
+    return found
+
+
+@settings(deadline=None, max_examples=150)
+@given(SEEDS, st.integers(1, 60), st.integers(1, 12), st.integers(0, 200))
+def test_the_fold_equals_the_naive_one_on_short_streams(seed: int, size: int, ids: int, jitter: int) -> None:
+    """Flags, client, account and sender of every record are those of the plain dictionaries."""
+    events = random_stream(seed, size, ids=ids, jitter=jitter)
+    assert said(stitched(events)) == reference(events)
+
+
+@settings(deadline=None, max_examples=15)
+@given(SEEDS, st.sampled_from(((0, 0, 0, 0, 1), (0, 1, 3, 400, 901), (0, 0, 2, 90_000))))
+def test_the_fold_equals_the_naive_one_when_tables_are_swept_and_grow(seed: int, gaps: tuple[int, ...]) -> None:
+    """Tables of 256 slots, swept or grown again and again, forget nothing that is still known."""
+    events = random_stream(seed, 1500, ids=700, gaps=gaps, jitter=5)
+    assert said(stitched(events)) == reference(events)
+
+
+@settings(deadline=None, max_examples=40)
+@given(SEEDS, st.lists(st.integers(0, 400), max_size=8), st.sampled_from((256, 1 << 13)))
+def test_cuts_do_not_matter(seed: int, cuts: list[int], slots: int) -> None:
+    """Law 2: the stream cut into batches anywhere, over tables of any size, gives the same flags in the same order."""
+    events = random_stream(seed, 400, ids=60, jitter=90)
+    whole = stitched(events)
+    pieces = stitched(events, cuts, slots)
+    in_time = whole[L.COL["flags"]] != L.F_LATE
+    assert said(whole) == said(pieces)
+    assert (whole[:, in_time] == pieces[:, pieces[L.COL["flags"]] != L.F_LATE]).all()
+
+
+def test_lines_of_equal_time_keep_their_order_and_late_ones_are_told() -> None:
+    """The order is (time, line); a line more than 120 s behind an earlier line is late, one just 120 s behind is not."""
+    times = [0, 500, 380, 379, 500, 500]
+    events = [Event("mail.to", START + t * SECOND, n, queue=f"q{n}", name="d.example") for n, t in enumerate(times)]
+    ready = stitched(events)
+    late = {line for line, what in said(ready).items() if what[3] == L.F_LATE}
+    assert late == {3}
+    in_time = ready[:, ready[L.COL["flags"]] != L.F_LATE]
+    assert (in_time[L.COL["line"]] >> 32).tolist() == [0, 2, 1, 4, 5]
+
+
+def test_undated_events_are_not_held_back() -> None:
+    """A record without a time passes at once and is not late."""
+    in_order = InOrder()
+    dated = columns_of([Event("mail.to", START, 0, queue="q", name="d.example")])
+    assert [late for _, late in in_order.take(dated)] == []
+    undated = columns_of([Event("mail.to", None, 1, queue="q", name="d.example")])
+    assert [(ready.shape[1], late) for ready, late in in_order.take(undated)] == [(1, False)]
+    assert sum(ready.shape[1] for ready, _ in in_order.rest()) == 1
+
+
+def test_memory_is_bounded_by_open_messages() -> None:
+    """Forty thousand finished messages in a day leave no more than a quarter of an hour's worth in the tables."""
+    stitcher = new_stitcher(slots=256)
+    events = []
+    for n in range(40_000):
+        ts = START + n * 2 * SECOND
+        events.append(Event("mail.from", ts, queue=f"q{n}", client="192.0.2.7", nrcpts=1, link=f"m{n}"))
+        events.append(Event("mail.to", ts + SECOND, queue=f"q{n}", name=f"d{n % 50}.example", status="sent"))
+    columns = columns_of(events)
+    for at in range(0, columns.shape[1], 5000):
+        stitcher.step(columns[:, at : at + 5000].copy())
+        assert stitcher.remembered <= 4096
+
+
+@pytest.mark.parametrize("days", [1, 5])
+def test_a_deferred_message_is_remembered_for_days(days: int) -> None:
+    """Among thousands of finished messages an open one still knows its client days later, and that this is a retry."""
+    dice = random.Random(1)
+    events = [
+        Event("mail.from", START, 0, queue="open", client="192.0.2.66", account="eve", nrcpts=1),
+        Event("mail.to", START + SECOND, 1, queue="open", name="d.example", status="deferred", pid=1),
+    ]
+    for n in range(4000):
+        ts = START + int((n + 1) * days * 86_400 / 4001) * SECOND
+        events.append(Event("mail.from", ts, 2, queue=f"q{n}", client="192.0.2.7", nrcpts=1))
+        events.append(Event("mail.to", ts, 3, queue=f"q{n}", name=f"d{dice.randrange(9)}.example", status="sent"))
+    retry = Event("mail.to", START + days * 86_400 * SECOND, queue="open", name="d.example", status="sent", pid=9)
+    events = [replace(e, line=n) for n, e in enumerate([*events, retry])]
+    client, account, _, flags = said(stitched(events))[len(events) - 1]
+    assert (client, account, flags) == (key("192.0.2.66"), key("eve"), L.F_ATTEMPT)
+
+
+def test_a_queue_id_used_again_is_a_new_message() -> None:
+    """sendmail 8.8 names messages by hour and process: the same id on another day is another message, in a small log too."""
+    day = 86_400 * SECOND
+    events = [
+        Event("mail.from", START, 0, queue="RAA20512", client="192.0.2.7", nrcpts=1),
+        Event("mail.to", START, 1, queue="RAA20512", name="d.example", status="sent", pid=1),
+        Event("mail.from", START + day, 2, queue="RAA20512", client="192.0.2.8", nrcpts=1),
+        Event("mail.to", START + day, 3, queue="RAA20512", name="d.example", status="sent", pid=2),
+    ]
+    found = said(stitched(events, slots=1 << 13))
+    assert found[2][3] == 0
+    assert found[3][::3] == (key("192.0.2.8"), L.F_ATTEMPT | L.F_FIRST)
+
+
+def test_mail_from_the_msp_is_one_message() -> None:
+    """The MTA's half of a message that the MSP of its machine handed over is counted already, and its hop is internal."""
+    events = [
+        Event("mail.from", START, 0, queue="a", link="m1", nrcpts=1, sender="root@mx.example"),
+        Event("mail.from", START, 1, queue="b", link="m1", nrcpts=1, client="127.0.0.1", sender="root@mx.example"),
+        Event("mail.to", START, 2, queue="a", name="d.example", mailer="relay", relay="127.0.0.1", status="sent"),
+        Event("mail.to", START, 3, queue="b", name="d.example", mailer="esmtp", relay="198.51.100.1", status="sent"),
+    ]
+    flags = [what[3] for _, what in sorted(said(stitched(events)).items())]
+    assert flags == [0, L.F_AGAIN, L.F_INTERNAL | L.F_ATTEMPT | L.F_FIRST, L.F_ATTEMPT | L.F_FIRST]
+
+
+def test_lateness_is_that_of_the_design() -> None:
+    """Law 3 says 120 seconds."""
+    assert LATENESS == 120
