@@ -10,7 +10,7 @@ import functools
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -121,20 +121,30 @@ class Counts:
         return int(self.values[:, METRIC[metric]].sum())
 
 
+class Spill:
+    """A temporary file of cells that nobody else can open; gone with the last table that has it."""
+
+    def __init__(self) -> None:
+        self.file = tempfile.TemporaryFile(prefix="mailripple-")  # noqa: SIM115 (closed below)
+
+    def __del__(self) -> None:
+        self.file.close()
+
+
 @dataclass(slots=True)
 class Cells:
     """Cells of a run: in memory, and beyond a budget in temporary files that nobody else can open."""
 
     memory: list[npt.NDArray[Any]] = field(default_factory=list)
-    spilled: list[IO[bytes]] = field(default_factory=list)
+    spilled: list[Spill] = field(default_factory=list)
     rows: int = 0
     budget: int = MEMORY_CELLS
     held: int = 0
 
     def append(self, rows: npt.NDArray[Any]) -> None:
-        """Take rows in; they are copied."""
+        """Take rows in; they must not change any more."""
         if len(rows):
-            self.memory.append(rows.copy())
+            self.memory.append(rows)
             self.rows += len(rows)
             self.held += len(rows)
         if self.held > self.budget:
@@ -143,20 +153,20 @@ class Cells:
     def _spill(self) -> None:
         """Write what is in memory to this table's file."""
         if not self.spilled:
-            self.spilled.append(tempfile.TemporaryFile(prefix="mailripple-"))  # noqa: SIM115 (lives as long as the run)
+            self.spilled.append(Spill())
         for part in self.memory:
-            self.spilled[0].write(part.tobytes())
+            self.spilled[0].file.write(part.tobytes())
         self.memory.clear()
         self.held = 0
 
     def parts(self, size: int = 1 << 18) -> Iterator[npt.NDArray[Any]]:
         """All rows, in pieces."""
         for spill in self.spilled:
-            spill.flush()
-            spill.seek(0)
-            while chunk := spill.read(size * CELL.itemsize):
+            spill.file.flush()
+            spill.file.seek(0)
+            while chunk := spill.file.read(size * CELL.itemsize):
                 yield np.frombuffer(chunk, CELL)
-            spill.seek(0, 2)
+            spill.file.seek(0, 2)
         yield from self.memory
 
     def __len__(self) -> int:
@@ -185,9 +195,9 @@ class Counter:
         self._keep: dict[int, npt.NDArray[Any]] = {}
         self.cells = Cells(budget=budget)
         self._rows(rows)
-        self._own(kernel.CELLS, np.zeros(cells, CELL), cells - 1)
-        self._own(kernel.LIST, np.zeros(cells, np.int64))
-        self._own(kernel.OUT, np.zeros(4 * cells, CELL), 4 * cells)
+        self._own(kernel.INDEX, np.zeros((2 * cells, 2), np.int64), 2 * cells - 1)
+        self._out(max(cells, 2 * kernel.ROOM))
+        self._state[kernel.GENERATION >> 3] = 1
         self._own(kernel.LOOKUPS, np.zeros((1 << 14, 2), np.int64), (1 << 14) - 1)
         self._own(kernel.PAIRS, np.zeros((1 << 12, 3), np.int64), (1 << 12) - 1)
         self._state[kernel.WINDOW >> 3] = -(1 << 40)
@@ -227,8 +237,9 @@ class Counter:
 
     def _make_room(self) -> None:
         """Empty or enlarge what is full."""
-        self._take()
-        if self._word(kernel.SERVERS_N) + 2 >= self._word(kernel.ROWS_CAP):
+        if self._word(kernel.OUT_N) + kernel.ROOM > self._word(kernel.OUT_CAP):
+            self._take()
+        if self._word(kernel.SERVERS_N) + kernel.BATCH + 2 >= self._word(kernel.ROWS_CAP):
             self._rows(4 * self._word(kernel.ROWS_CAP))
         if 2 * self._word(kernel.LOOKUPS_N) > self._word(kernel.LOOKUPS_MASK):
             self._forget_lookups()
@@ -236,10 +247,17 @@ class Counter:
             self._grow_pairs()
 
     def _take(self) -> None:
-        """Take the rows that the kernel wrote out."""
-        n = self._word(kernel.OUT_N)
-        self.cells.append(self._keep[kernel.OUT][:n])
+        """Take the cells that the kernel made, and give it room for more."""
+        full = self._keep[kernel.OUT]
+        self.cells.append(full[: self._word(kernel.OUT_N)])
+        self._out(len(full))
+
+    def _out(self, size: int) -> None:
+        """Room for `size` cells; the index, which points into the room before, becomes empty."""
+        self._own(kernel.OUT, np.empty(size, CELL), size)
         self._state[kernel.OUT_N >> 3] = 0
+        self._state[kernel.INDEX_N >> 3] = 0
+        self._state[kernel.GENERATION >> 3] += 1
 
     def _forget_lookups(self) -> None:
         """Drop questions that can no longer be repeated ones; a table that stays full becomes larger."""
@@ -265,9 +283,6 @@ class Counter:
 
     def counts(self) -> Counts:
         """What was counted so far."""
-        while self._word(kernel.OUT_N) + self._word(kernel.CELLS_N) > self._word(kernel.OUT_CAP):
-            self._take()
-        self._kernels.finish(self._state.ctypes.data)
         self._take()
         n = self._word(kernel.SERVERS_N)
         rows = self._keep[kernel.ROWS][1 : n + 1]

@@ -1,8 +1,8 @@
 """Kernel of `counts.count`: events to counters.
 
 Servers are counted by the minute, in rows of `METRICS` 32-bit counters.  All other entities are counted by 10 minutes
-in a one-window table: 48-byte cells (key, window, kind, 16 16-bit counters) that are written out when the window
-closes, or when a counter is full.  Cells of the same entity and window may so occur more than once; they add up.
+in 48-byte cells (key, window, kind, 16 16-bit counters), which are appended; an index of the current window finds an
+entity's cell.  Cells of the same entity and window may occur more than once; they add up.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ from mailripple.parse.text import K1, K2, K3
 
 # words of the state block
 SERVERS, SERVERS_MASK, SERVERS_N, ROWS, ROWS_CAP, LAST_SERVER, LAST_MINUTE, LAST_ROW = range(0, 64, 8)
-CELLS, CELLS_MASK, CELLS_N, LIST, WINDOW, OUT, OUT_CAP, OUT_N = range(64, 128, 8)
+INDEX, INDEX_MASK, INDEX_N, GENERATION, WINDOW, OUT, OUT_CAP, OUT_N = range(64, 128, 8)
 LOOKUPS, LOOKUPS_MASK, LOOKUPS_N, LOOKUPS_NOW = range(128, 160, 8)
-PAIRS, PAIRS_MASK, PAIRS_N, PAIRS_FULL, WINDOW_ROWS, CAPPED = range(160, 208, 8)
+PAIRS, PAIRS_MASK, PAIRS_N, PAIRS_FULL, WINDOW_ROWS, CAPPED, STRAY = range(160, 216, 8)
 STATE_WORDS = 28
 
 METRICS = 48
 #: Events between two looks at how full the tables are.
 BATCH = 64
+#: Cells that a batch can make at most: a message of 2**20 recipients fills 17 of its client and 17 of its account.
+ROOM = 48 * BATCH
 CELL = 48
 TOTAL = 80
 SECOND = 1_000_000
@@ -121,78 +123,86 @@ def add(row: int, metric: int, n: int) -> int:
 
 
 @part
-def write_out(state: int, cell: int) -> int:
-    """Append a cell to the rows that leave."""
+def new_cell(state: int, key: int, kind: int, window: int) -> int:
+    """Append an empty cell to the rows that leave; its number."""
     n = i64(state + OUT_N)
-    out = i64(state + OUT) + CELL * n
-    for k in range(0, CELL, 8):
-        put64(out + k, i64(cell + k))
+    cell = i64(state + OUT) + CELL * n
+    put64(cell, key)
+    put64(cell + 8, (window << 8) | kind)
+    for k in range(16, CELL, 8):
+        put64(cell + k, 0)
     put64(state + OUT_N, n + 1)
-    return 0
+    return n
 
 
 @part
-def flush(state: int) -> int:
-    """Write all cells out and begin an empty window."""
-    for k in range(i64(state + CELLS_N)):
-        cell = i64(i64(state + LIST) + 8 * k)
-        write_out(state, cell)
-        put64(cell, 0)
-    put64(state + CELLS_N, 0)
-    return 0
+def find_cell(state: int, kind: int, key: int) -> int:
+    """Address of the entity's slot in the index; it is free if its second word is of an earlier generation."""
+    table = i64(state + INDEX)
+    mask = i64(state + INDEX_MASK)
+    generation = i64(state + GENERATION)
+    at = mix(key, kind) & mask
+    while True:
+        slot = table + 16 * at
+        word = i64(slot + 8)
+        if word >> 35 != generation or (i64(slot) == key and (word >> 32) & 7 == kind):
+            return slot
+        at = (at + 1) & mask
 
 
 @part
 def entity_cell(state: int, kind: int, key: int, window: int) -> int:
-    """The entity's cell in the current window, or 0 where the window is over its cap."""
-    table = i64(state + CELLS)
-    mask = i64(state + CELLS_MASK)
-    tag = (window << 8) | kind
-    at = mix(key, kind) & mask
-    while True:
-        cell = table + CELL * at
-        found = i64(cell)
-        if found == key and i64(cell + 8) == tag:
-            return cell
-        if found == 0:
-            break
-        at = (at + 1) & mask
+    """The entity's slot in the index of the current window; 0 where the event is not counted by entity.
+
+    A window's first event of an entity makes a cell.  An event of an earlier window has a cell of its own.
+    """
+    if window != i64(state + WINDOW):
+        put64(state + STRAY, i64(state + GENERATION) << 35 | kind << 32 | new_cell(state, key, kind, window))
+        return state + STRAY - 8
+    slot = find_cell(state, kind, key)
+    if i64(slot + 8) >> 35 == i64(state + GENERATION):
+        return slot
     if i64(state + WINDOW_ROWS) >= WINDOW_CAP:
         put64(state + CAPPED, i64(state + CAPPED) + 1)
         return 0
     put64(state + WINDOW_ROWS, i64(state + WINDOW_ROWS) + 1)
-    n = i64(state + CELLS_N)
-    put64(i64(state + LIST) + 8 * n, cell)
-    put64(state + CELLS_N, n + 1)
-    put64(cell, key)
-    put64(cell + 8, tag)
-    for k in range(16, CELL, 8):
-        put64(cell + k, 0)
-    return cell
+    put64(state + INDEX_N, i64(state + INDEX_N) + 1)
+    put64(slot, key)
+    put64(slot + 8, i64(state + GENERATION) << 35 | kind << 32 | new_cell(state, key, kind, window))
+    return slot
 
 
 @part
-def bump(state: int, cell: int, counter: int, n: int) -> int:
-    """Add to a cell's counter; a counter that would overflow sends the cell out first."""
-    if cell == 0:
-        return 0
-    at = cell + 16 + 2 * counter
-    n = min(n, 65535)
-    if u16(at) + n > 65535:
-        write_out(state, cell)
-        for k in range(16, CELL, 8):
-            put64(cell + k, 0)
-    put16(at, u16(at) + n)
+def bump(state: int, slot: int, counter: int, n: int) -> int:
+    """Add to a counter of the slot's cell; one that would overflow goes on in a new cell."""
+    while slot != 0 and n > 0:
+        word = i64(slot + 8)
+        cell = i64(state + OUT) + CELL * (word & 0xFFFFFFFF)
+        at = cell + 16 + 2 * counter
+        added = min(n, 65535 - u16(at))
+        put16(at, u16(at) + added)
+        n -= added
+        if n > 0:
+            fresh = new_cell(state, i64(cell), i64(cell + 8) & 0xFF, i64(cell + 8) >> 8)
+            put64(slot + 8, word >> 32 << 32 | fresh)
+    return 0
+
+
+@part
+def forget_cells(state: int) -> int:
+    """Make the index empty; entities of the window that come again have a second cell."""
+    put64(state + INDEX_N, 0)
+    put64(state + GENERATION, i64(state + GENERATION) + 1)
     return 0
 
 
 @part
 def turn_window(state: int, window: int) -> int:
-    """Begin the window if it is a later one."""
+    """Begin the window if it is a later one: what the index holds is of an earlier generation then."""
     if window > i64(state + WINDOW):
-        flush(state)
         put64(state + WINDOW, window)
         put64(state + WINDOW_ROWS, 0)
+        forget_cells(state)
     return 0
 
 
@@ -277,7 +287,7 @@ def fetch_ahead(state: int, col: int, stride: int) -> int:
     """Ask for the cache lines that a DNS query some events ahead will need."""
     code = i64(col + C_CODE * stride)
     client = i64(col + C_CLIENT * stride)
-    prefetch(i64(state + CELLS) + CELL * (mix(client, DNS_CLIENT) & i64(state + CELLS_MASK)))
+    prefetch(i64(state + INDEX) + 16 * (mix(client, DNS_CLIENT) & i64(state + INDEX_MASK)))
     qtype = (code >> 16) & 0xFF
     if qtype == 3 or qtype == 4:
         key = (mix(client, i64(col + C_NAME * stride)) << 2) | (qtype - 2)
@@ -347,7 +357,7 @@ def both(state: int, col: int, stride: int, window: int, counter: int, n: int) -
 def count_message(state: int, col: int, stride: int, row: int, window: int) -> int:
     """A message taken in; a refused session is none, and MSP and MTA of one machine take one message in."""
     flags = i64(col + C_FLAGS * stride)
-    if flags & L.F_REFUSED:
+    if i64(col + C_COUNT * stride) >> 40 == 0:
         both(state, col, stride, window, E_REFUSED, 1)
         return add(row, REFUSED, 1)
     if flags & (L.F_DSN | L.F_AGAIN):
@@ -408,7 +418,7 @@ def full(state: int) -> int:
     """True if a table must be emptied or enlarged before the next BATCH events."""
     if i64(state + SERVERS_N) + BATCH + 2 >= i64(state + ROWS_CAP):
         return 1
-    if i64(state + OUT_N) + i64(state + CELLS_N) + 16 * BATCH > i64(state + OUT_CAP):
+    if i64(state + OUT_N) + ROOM > i64(state + OUT_CAP):
         return 1
     if 2 * i64(state + LOOKUPS_N) > i64(state + LOOKUPS_MASK):
         return 1
@@ -422,8 +432,8 @@ def count(state: int, cols: int, stride: int, begin: int, end: int) -> int:
         if n == begin or n & (BATCH - 1) == 0:
             if full(state):
                 return n
-            if 2 * i64(state + CELLS_N) > i64(state + CELLS_MASK):
-                flush(state)
+            if 2 * i64(state + INDEX_N) > i64(state + INDEX_MASK):
+                forget_cells(state)
         col = cols + 8 * n
         if n + 8 < end:
             fetch_ahead(state, col + 64, stride)
@@ -482,13 +492,6 @@ def move_totals(old: int, slots: int, new: int, mask: int) -> int:
         for k in range(0, TOTAL, 8):
             put64(new + TOTAL * at + k, i64(row + k))
     return 0
-
-
-@entry
-def finish(state: int) -> int:
-    """Write the last window out."""
-    flush(state)
-    return i64(state + OUT_N)
 
 
 @entry

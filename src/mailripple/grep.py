@@ -5,7 +5,7 @@ Kept for comparison only.  `to=` also stands in `proto=ESMTP`, so the paper's N_
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from mailripple.sources import BufferPool, ChunkReader, discover
 
@@ -31,8 +31,8 @@ def count_lines(text: bytes, word: bytes) -> int:
     return count
 
 
-def grep_totals(arguments: Sequence[str]) -> dict[str, int]:
-    """Lines of all sources that contain each of the paper's words."""
+def grep_totals(arguments: Sequence[str], dns: Collection[str] | None = None) -> dict[str, int]:
+    """Lines of all sources that contain each of the paper's words; `domain` only in the sources `dns`, if given."""
     totals = dict.fromkeys(WORDS, 0)
     pool = BufferPool()
     sources, _ = discover(arguments)
@@ -41,6 +41,8 @@ def grep_totals(arguments: Sequence[str]) -> dict[str, int]:
             for chunk in reader:
                 text = chunk.text()
                 for word in WORDS:
+                    if word == "domain" and dns is not None and source.name not in dns:
+                        continue
                     totals[word] += count_lines(text, word.encode())
                 chunk.release()
     return totals

@@ -13,8 +13,8 @@ import numpy as np
 
 from mailripple.config import ReadOptions
 from mailripple.errors import Notice
-from mailripple.outputs.safe import shown
-from mailripple.outputs.write import write_whole
+from mailripple.outputs.safe import inert_json, shown
+from mailripple.outputs.write import unwritable, write_whole
 from mailripple.parse import layout as L
 from mailripple.parse.events import Events, Parser, random_seed
 from mailripple.parse.record import record_of, text_of
@@ -37,9 +37,21 @@ def write_events(arguments: Sequence[str], options: ReadOptions, out: IO[bytes],
                 damaged = damaged or record.level == "warning"
                 _tell(record)
             else:
-                out.write(encode(record) + b"\n")
-    out.flush()
+                _write(out, inert_json(encode(record)) + b"\n")
+    _write(out, b"", last=True)
     return damaged
+
+
+def _write(out: IO[bytes], line: bytes, *, last: bool = False) -> None:
+    """Write a line to stdout.  Raises OutputError where that is full."""
+    try:
+        out.write(line)
+        if last:
+            out.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise unwritable("stdout", error) from error
 
 
 def _tell(notice: Notice) -> None:
@@ -112,7 +124,7 @@ def reject_sink(path: str | None) -> Iterator[Sink | None]:
                 "text": text_of(reject.text),
             }
             with lock:
-                waiting.write(encode(record) + b"\n")
+                waiting.write(inert_json(encode(record)) + b"\n")
 
         yield take
         waiting.seek(0)

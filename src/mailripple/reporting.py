@@ -9,13 +9,13 @@ from pathlib import Path
 import msgspec
 
 from mailripple.config import ReadOptions, ReportOptions
-from mailripple.errors import FormatError, OutputError
+from mailripple.errors import FormatError
 from mailripple.formats import Format, FormatSet, assemble, load_formats, read_format
 from mailripple.grep import grep_totals
 from mailripple.outputs.progress import progress_bar
 from mailripple.outputs.safe import shown
 from mailripple.outputs.summary import Names, Summary, summarise
-from mailripple.outputs.write import write_whole
+from mailripple.outputs.write import unwritable, write_whole
 from mailripple.parse.check import problems
 from mailripple.records import reject_sink
 from mailripple.run import Result, read_all
@@ -35,7 +35,7 @@ def report(
         result = read_all(arguments, reading, sink=sink, progress=progress)
     summary = summary_of(result, options, window_s)
     if options.counting == "grep":
-        summary.grep.update(grep_totals(arguments))
+        summary.grep.update(grep_totals(arguments, result.dns_sources()))
     if json_to is not None:
         write_whole(json_to, msgspec.json.encode(summary.as_json()) + b"\n")
     else:
@@ -61,7 +61,7 @@ def print_text(summary: Summary) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise OutputError("cannot write to stdout", why=error.strerror or str(error), where="stdout") from error
+        raise unwritable("stdout", error) from error
 
 
 def list_formats(folders: Sequence[Path], json_to: str | None) -> None:

@@ -3,21 +3,23 @@
     sources ──chunks──▶ parse ──Events──▶ resolve (UTC) ──▶ order ──▶ stitch ──▶ count ──▶ Counts ──▶ merge
 
 DNS logs and mail logs run side by side, each in its own lane (a thread; the kernels run without the interpreter's
-lock).  Within a lane sources follow each other in the order of their first stamps.
+lock).  Within a lane sources follow each other in the order of their first stamps; logs of the same hours are
+stitched and counted apart and then merged.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 
 from mailripple import counts as counting
 from mailripple.config import ReadOptions
 from mailripple.counts import Counter, Counts
-from mailripple.errors import InputError, Notice
+from mailripple.errors import InputError, Notice, UsageError
 from mailripple.formats import FormatSet, assemble, load_formats
-from mailripple.messages import InOrder, Stitcher
+from mailripple.messages import LATENESS, InOrder, Stitcher
 from mailripple.parse import layout as L
 from mailripple.parse.compile import PatternName, Program, compile_formats
 from mailripple.parse.events import Parsed, Parser, random_seed
@@ -28,6 +30,8 @@ from mailripple.sources import BufferPool, ChunkReader, Source, discover, head, 
 from mailripple.tally import Reject, Sink, SourceTally
 
 Progress = Callable[[int], None]
+#: A rotated log may begin that long before the end of the one before it.
+ROTATION_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,36 +46,23 @@ class Result:
     zone: Zone
     key: Callable[[bytes, int], int]
 
+    def dns_sources(self) -> set[str]:
+        """Names of the sources in which there were DNS records."""
+        dns = [i for i, p in enumerate(self.patterns) if p.kind.startswith("dns.")]
+        return {t.name for t in self.sources if t.patterns[dns].any()}
+
 
 @dataclass(slots=True)
-class Lane:
-    """One thread of a run: its own parser, fold and counter."""
+class Fold:
+    """Stitch and count for sources that follow each other in time; `name` and `newest` moment of the last of them."""
 
-    parser: Parser
-    zone: Zone
+    stitcher: Stitcher
     counter: Counter = field(default_factory=Counter)
     in_order: InOrder = field(default_factory=InOrder)
-    stitcher: Stitcher = field(init=False)
+    name: str = ""
+    newest: int = -(1 << 61)
 
-    def __post_init__(self) -> None:
-        self.stitcher = Stitcher(self.parser.key(b"relay", 2), self.parser.key(b"::1", 1))
-
-    def read(
-        self, reader: ChunkReader, tally: SourceTally, start: Start, sink: Sink | None, progress: Progress
-    ) -> None:
-        """One source, from its first byte to its last."""
-        clock = start.map
-        for chunk in reader:
-            for piece in self.parser.parse(chunk.buffer.ctypes.data + chunk.start, chunk.length):
-                clock = resolve(clock, piece.events.columns, self.zone)
-                tally.add(piece, chunk.buffer[chunk.start : chunk.start + chunk.length], sink)
-                self.fold(piece, mail=tally.mail)
-            progress(chunk.length)
-            chunk.release()
-        tally.damage, tally.dropped = reader.damage, reader.dropped
-        tally.bytes, tally.bytes_in = reader.bytes_read, reader.bytes_in
-
-    def fold(self, piece: Parsed, *, mail: bool) -> None:
+    def take(self, piece: Parsed, *, mail: bool) -> None:
         """Stitch and count the events of a piece; what may still be overtaken waits in `in_order`."""
         if not mail:
             self.counter.count(piece.events.columns)
@@ -88,6 +79,51 @@ class Lane:
         return self.counter.counts()
 
 
+@dataclass(slots=True)
+class Lane:
+    """One thread of a run: its own parser, and a fold for each chain of sources that do not overlap in time."""
+
+    parser: Parser
+    zone: Zone
+    folds: list[Fold] = field(default_factory=list)
+
+    def read(
+        self, reader: ChunkReader, tally: SourceTally, start: Start, sink: Sink | None, progress: Progress
+    ) -> None:
+        """One source, from its first byte to its last."""
+        clock = start.map
+        fold = self._fold_for(tally.name, start.first)
+        for chunk in reader:
+            for piece in self.parser.parse(chunk.buffer.ctypes.data + chunk.start, chunk.length):
+                clock = resolve(clock, piece.events.columns, self.zone)
+                tally.add(piece, chunk.buffer[chunk.start : chunk.start + chunk.length], sink)
+                fold.take(piece, mail=tally.mail)
+            progress(chunk.length)
+            chunk.release()
+        tally.damage, tally.dropped = reader.damage, reader.dropped
+        tally.bytes, tally.bytes_in = reader.bytes_read, reader.bytes_in
+        fold.newest = fold.newest if tally.last is None else max(fold.newest, tally.last)
+
+    def _fold_for(self, path: str, first: int | None) -> Fold:
+        """The fold that the source continues: that of an earlier rotation of the log, or of what ended before it.
+
+        Logs of the same hours (two servers, two programs) have a fold each, or one would make the other late.
+        """
+        name = str(PurePath(path).parent / server_name(path))
+        begins = first if first is not None else 1 << 61
+        rotations = [f for f in self.folds if f.name == name and begins >= f.newest - ROTATION_S * 1_000_000]
+        others = [f for f in self.folds if begins >= f.newest - LATENESS * 1_000_000]
+        found = max(rotations or others, key=lambda f: f.newest, default=None)
+        if found is None:
+            found = Fold(Stitcher(self.parser.key(b"relay", 2), self.parser.key(b"::1", 1)))
+            self.folds.append(found)
+        found.name = name
+        return found
+
+    def close(self) -> list[Counts]:
+        return [fold.close() for fold in self.folds]
+
+
 def program_for(options: ReadOptions) -> Program:
     """The compiled formats of a run."""
     return compile_formats(formats_for(options))
@@ -101,8 +137,13 @@ def formats_for(options: ReadOptions) -> FormatSet:
     chosen = [f for f in formats.messages if f.id == options.format]
     if not chosen:
         known = ", ".join(sorted(f.id for f in formats.messages))
-        raise InputError(f"no format {options.format!r}", where="--format", todo=f"use one of: {known}")
-    return assemble([*formats.envelopes, *chosen])
+        raise UsageError(f"no format {options.format!r}", where="--format", todo=f"use one of: {known}")
+    programs = {program for f in chosen for program in f.programs}
+    envelopes = [
+        replace(e, patterns=tuple(p for p in e.patterns if not p.program or p.program in programs))
+        for e in formats.envelopes
+    ]
+    return assemble([*(e for e in envelopes if e.patterns), *chosen])
 
 
 def read_all(
@@ -133,7 +174,7 @@ def read_all(
     lanes = [Lane(Parser(program, seed), where) for _ in range(2)]
     pool = BufferPool()
 
-    def run_lane(number: int) -> Counts:
+    def run_lane(number: int) -> list[Counts]:
         lane = lanes[number]
         for i in order:
             if tallies[i].mail == (number == 1):
@@ -144,7 +185,7 @@ def read_all(
 
     used = [n for n in (0, 1) if any(t.mail == (n == 1) for t in tallies)]
     with ThreadPoolExecutor(max_workers=2) as workers:
-        parts = list(workers.map(run_lane, used))
+        parts = [counts for lane in workers.map(run_lane, used) for counts in lane]
     notices += [notice for tally in tallies for notice in tally.notices()]
     names = {k: v for n in used for k, v in lanes[n].parser.names().items()}
     ordered = tuple(tallies[i] for i in order)

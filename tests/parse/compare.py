@@ -60,6 +60,20 @@ def padded(text: bytes) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return np.frombuffer(bytes(PAD) + text + bytes(PAD), np.uint8).copy()
 
 
+class Place:
+    """Text in memory, with something before and behind it that must not matter; `p` its begin, `e` its end."""
+
+    def __init__(self, text: bytes, before: bytes = b"", after: bytes = b"\n") -> None:
+        self.text = text
+        self._buffer = padded(before + text + after)
+        self.p = int(self._buffer.ctypes.data) + PAD + len(before)
+        self.e = self.p + len(text)
+
+    def at(self, found: int) -> int:
+        """Position in the text; -1 stays -1."""
+        return found - self.p if found >= 0 else found
+
+
 def joined(lines: Iterable[bytes]) -> bytes:
     """Lines as a file holds them; a newline inside a line is no part of any line."""
     return b"".join(line.replace(b"\n", b"") + b"\n" for line in lines)
@@ -97,6 +111,11 @@ class Comparison:
         for piece in pieces_of(self.parser, text):
             self.add(out, piece, text)
         return out
+
+    @staticmethod
+    def reading() -> Reading:
+        """A reading of nothing, to be added to."""
+        return Reading()
 
     def add(self, out: Reading, piece: Parsed, text: bytes) -> None:
         """Add a piece of a text to what was read of it."""

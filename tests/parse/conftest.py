@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
-
-# So that `from tests.parse...` works for a bare `pytest` too (`python -m pytest` has the checkout on its path).
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from hypothesis import settings
 
 from mailripple.formats.load import FormatSet, load_formats
+from mailripple.parse import clock, emit, machine, text
+from mailripple.parse.build import Kernels
+from tests.parse import probes as building_blocks
 from tests.parse.compare import Comparison
+
+# A shared machine may be slow; `--hypothesis-profile long` tries harder.
+settings.register_profile("default-without-deadline", deadline=None)
+settings.register_profile("long", deadline=None, max_examples=3000)
+settings.load_profile("default-without-deadline")
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +27,9 @@ def formats() -> FormatSet:
 def comparison(formats: FormatSet) -> Comparison:
     """Kernel and reference over the formats of the package."""
     return Comparison(formats)
+
+
+@pytest.fixture(scope="session")
+def probes() -> Kernels:
+    """The kernel's building blocks as functions."""
+    return Kernels([text, clock, emit, machine, building_blocks])

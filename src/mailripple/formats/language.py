@@ -13,6 +13,7 @@ first byte to its last, left to right, without ever going back: the time is line
     {field:addrs}      a list of envelope addresses, joined by commas without a space
     {field:peer}       the rest, or a key's value: `name [address]`; the LAST bracketed address is the `client_ip`
     {field:mx}         the same; the address is the `relay_ip`
+                       (as a key `to end`, both begin behind the last place where the key stands)
     {field:to "TEXT"}  text up to the first occurrence of TEXT, which is left to be matched by what follows
     {? ...}            an optional group; it begins with literal text and is taken exactly where that text stands
     {keys}             `key=value, key=value, ...` up to the end, in any order; `[pattern.keys]` says what is kept

@@ -1,9 +1,9 @@
 """Which DNS clients are the mail servers whose log was read?  D_q of equation 1 is what they ask.
 
-A mail server asks for the MX of the domains that it delivers to, and for the PTR of the hosts that hand mail in; an
-infected PC with a mail engine of its own does not ask for *this* log's domains.  So a client is a mail server if its
-MX names cover at least half of the log's recipient domains (of 20 or more), or its PTR names at least half of the
-log's client addresses (of 20 or more).  The choice is made after all counts are merged.
+A mail server asks for the PTR of the hosts that hand mail in, and for the MX of the domains that it delivers to.  So a
+client is a mail server if its PTR names cover at least half of the log's client addresses (of 20 or more).  Only where
+no client's do, it is one if its MX names cover at least half of the log's recipient domains (of 20 or more): an
+infected PC with a mail engine of its own may ask for these too.  The choice is made after all counts are merged.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ def infer_mail_servers(
         for client in sorted(set(mx) | set(ptr))
         if mx.get(client, 0.0) >= COVER or ptr.get(client, 0.0) >= COVER
     ]
-    return sorted(found, key=lambda s: (-max(s.mx_cover, s.ptr_cover), s.key))
+    certain = [server for server in found if server.ptr_cover >= COVER]
+    return sorted(certain or found, key=lambda s: (-max(s.mx_cover, s.ptr_cover), s.key))
 
 
 def _cover(pairs: npt.NDArray[np.int64], wanted: npt.NDArray[np.int64], kind: int) -> dict[int, float]:

@@ -18,6 +18,18 @@ def shown(text: str | bytes, width: int = 0) -> str:
     return out
 
 
+def inert_json(encoded: bytes) -> bytes:
+    """JSON with the characters that `shown` writes as \\uNNNN as JSON's own escapes: the data stay the same."""
+    if encoded.isascii() and b"\x7f" not in encoded:
+        return encoded
+    return "".join(c if _harmless(c) or c == "\n" else _json_escaped(c) for c in encoded.decode()).encode()
+
+
+def _json_escaped(c: str) -> str:
+    units = c.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
+
+
 def _harmless(c: str) -> bool:
     if " " <= c <= "~":
         return True

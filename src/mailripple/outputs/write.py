@@ -28,12 +28,17 @@ def write_whole(path: str, content: bytes) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise OutputError(
-            f"cannot write {path}",
-            why=error.strerror or str(error),
-            where=path,
-            todo="free some space or choose another place",
-        ) from error
+        raise unwritable("stdout" if path == "-" else path, error) from error
+
+
+def unwritable(where: str, error: OSError) -> OutputError:
+    """The error to raise when writing failed."""
+    return OutputError(
+        f"cannot write to {where}",
+        why=error.strerror or str(error),
+        where=where,
+        todo="free some space or choose another place",
+    )
 
 
 def _replace(path: Path, content: bytes) -> None:

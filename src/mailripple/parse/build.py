@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
-import os
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -110,10 +110,14 @@ def _cached(modules: Sequence[ModuleType], machine: Any) -> bytes:
 
 
 def _keep(path: Path, content: bytes) -> None:
-    """Write whole or not at all: another process may be reading."""
+    """Write whole or not at all: another process may be reading.  A full disk is no reason to stop."""
+    part: Path | None = None
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as out:
+            part = Path(out.name)
             out.write(content)
-        os.replace(out.name, path)
+        part.replace(path)
     except OSError:
-        return
+        with contextlib.suppress(OSError):
+            if part is not None:
+                part.unlink()

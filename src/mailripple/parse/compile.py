@@ -320,9 +320,11 @@ def _keys(out: _Assembler, keys: Sequence[Key]) -> None:
     for key in keys:
         if key.type not in types:
             raise FormatError(f"a key cannot have the type {key.type!r}", where=key.name.decode())
-        ends = out.place(key.ends)
+        ends = key.ends
         kind = L.IP if key.field in _ADDRESSES and not types[key.type] else types[key.type]
-        extra = (ends << 20) | (len(key.ends) << 40) | (kind << 50)
+        if key.type in ("peer", "mx") and not ends:
+            ends, kind = b", " + key.name + b"=", kind - L.PEER + L.LAST_PEER
+        extra = (out.place(ends) << 20) | (len(ends) << 40) | (kind << 50)
         out.literal(L.FAIL, key.name + b"=", slot_of(key.field), extra=extra)
 
 

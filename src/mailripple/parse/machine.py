@@ -238,6 +238,16 @@ def behind(ctx: int, ends: int, n: int, p: int, e: int) -> int:
 
 
 @part
+def behind_last(p: int, e: int, text: int, n: int) -> int:
+    """Behind the last place of the text in [p, e), or p: what stands before it may be a client's claim."""
+    while True:
+        at = find_text(p, e, text, n)
+        if at < 0:
+            return p
+        p = at + n
+
+
+@part
 def read_key(ctx: int, k: int, p: int, e: int) -> int:
     """Read one value and go to the next key."""
     spec = i64(k + 32)
@@ -254,6 +264,10 @@ def read_key(ctx: int, k: int, p: int, e: int) -> int:
         if stop > p and stop - p <= 18:
             keep(ctx, slot, p, stop)
         return behind(ctx, (spec >> 20) & 0xFFFFF, n, stop, e)
+    if kind >= L.LAST_PEER:
+        kind -= L.LAST_PEER - L.PEER
+        p = behind_last(p, e, i64(ctx + L.LITS) + ((spec >> 20) & 0xFFFFF), n)
+        n = 0
     following = e if n == 0 else behind(ctx, (spec >> 20) & 0xFFFFF, n, p, e)
     stop = following
     if following < e or (e - p >= 2 and u8(e - 2) == 44 and u8(e - 1) == 32):

@@ -416,6 +416,9 @@ def _value(line: Line, key: Key, at: int, unclosed: Unclosed) -> int:
         if 0 < end - at <= 18:
             _keep(line, name, at, end)
         return _behind(text, key.ends or b", ", end)
+    if key.type in ("peer", "mx") and not key.ends:
+        last = b", " + key.name + b"="
+        at = max(at, text.rfind(last, at) + len(last)) if last in text[at:] else at
     found = text.find(key.ends, at) if key.ends else -1
     end = len(text) if found < 0 else found
     if key.type in ("peer", "mx") and not taken and _PEER_IP[key.type] not in line.fields:

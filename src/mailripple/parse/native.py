@@ -67,9 +67,8 @@ def functions_of(modules: Sequence[Any]) -> list[Callable[..., Any]]:
     """The kernel functions that the modules define, in their order."""
     found = []
     for module in modules:
-        for value in vars(module).values():
-            if getattr(value, "__kernel__", None) and value.__module__ == module.__name__:
-                found.append(value)
+        mine = (v for v in vars(module).values() if getattr(v, "__module__", "") == module.__name__)
+        found += [value for value in mine if getattr(value, "__kernel__", None)]
     return found
 
 
@@ -94,6 +93,7 @@ def translate(functions: Sequence[Callable[..., Any]]) -> str:
 _COMPARE = {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 _LOADS = {"u8": 8, "u16": 16, "u32": 32, "i64": 64}
 _STORES = {"put8": 8, "put16": 16, "put32": 32, "put64": 64}
+_ONE_ARGUMENT = (*_LOADS, "ctz", "prefetch")
 
 
 class _Body:
@@ -129,10 +129,11 @@ class _Body:
             return self.b.alloca(self.word)
 
     def compile(self) -> None:
-        names = [a.arg for a in self.tree.args.args]
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                names.append(node.id)
+        given = self.tree.args
+        if given.posonlyargs or given.vararg or given.kwonlyargs or given.kwarg or given.defaults:
+            raise self.fail(self.tree, "only plain arguments without defaults")
+        names = [a.arg for a in given.args]
+        names += [n.id for n in ast.walk(self.tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
         for name in dict.fromkeys(names):
             self.names[name] = self.b.alloca(self.word, name=name)
             self.b.store(self.const(0), self.names[name])
@@ -186,6 +187,8 @@ class _Body:
         self.b.position_at_end(after)
 
     def do_While(self, node: ast.While) -> None:
+        if node.orelse:
+            raise self.fail(node, "`else` of a loop is not understood")
         head, body, after = (self.target.append_basic_block(n) for n in ("head", "body", "done"))
         self.b.branch(head)
         self.b.position_at_end(head)
@@ -197,6 +200,10 @@ class _Body:
         ranged = isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "range"
         if not ranged or not isinstance(node.target, ast.Name) or not isinstance(call, ast.Call):
             raise self.fail(node, "only `for name in range(...)`")
+        if node.orelse or call.keywords or not 1 <= len(call.args) <= 3:
+            raise self.fail(node, "only range with one to three bounds, without `else`")
+        if len(call.args) == 3 and not self.positive(call.args[2]):
+            raise self.fail(node, "the step must be a constant greater than 0")
         bounds = [self.value(a) for a in call.args]
         start, stop = (self.const(0), bounds[0]) if len(bounds) == 1 else (bounds[0], bounds[1])
         step = bounds[2] if len(bounds) == 3 else self.const(1)
@@ -214,6 +221,12 @@ class _Body:
         self.b.store(self.b.add(self.b.load(counter), step), counter)
         self.b.branch(head)
         self.b.position_at_end(after)
+
+    def positive(self, node: ast.expr) -> bool:
+        """True for a constant greater than 0."""
+        known = isinstance(node, ast.Constant | ast.Attribute | ast.Name) and getattr(node, "id", "") not in self.names
+        found = self.constant(node) if known else None
+        return isinstance(found, int) and found > 0
 
     def loop(self, start: Any, body: Sequence[ast.stmt], again: Any, after: Any) -> None:
         self.b.position_at_end(start)
@@ -271,6 +284,8 @@ class _Body:
             return self.binary(node, node.op, self.value(node.left), self.value(node.right))
         if isinstance(node, ast.UnaryOp) and not isinstance(node.op, ast.Not):
             inner = self.value(node.operand)
+            if isinstance(node.op, ast.UAdd):
+                return inner
             return self.b.neg(inner) if isinstance(node.op, ast.USub) else self.b.not_(inner)
         if isinstance(node, ast.Compare):
             return self.b.zext(self.compare(node), self.word)
@@ -290,6 +305,8 @@ class _Body:
         found = self.constant(node)
         if not isinstance(found, int):
             raise self.fail(node, f"{ast.unparse(node)} is not an integer")
+        if not -(1 << 63) <= found < 1 << 64:
+            raise self.fail(node, f"{ast.unparse(node)} does not fit into 64 bits")
         return self.const(int(found))
 
     def constant(self, node: ast.expr) -> Any:
@@ -297,7 +314,8 @@ class _Body:
             return node.value
         if isinstance(node, ast.Attribute):
             return getattr(self.constant(node.value), node.attr, None)
-        assert isinstance(node, ast.Name)
+        if not isinstance(node, ast.Name):
+            raise self.fail(node, f"{ast.unparse(node)} is no name")
         if node.id in ("min", "max"):
             return min if node.id == "min" else max
         if node.id not in self.function.__globals__:
@@ -341,7 +359,7 @@ class _Body:
         table = self.constant(node.value)
         if not isinstance(table, tuple):
             raise self.fail(node, "only constant tuples can be indexed")
-        name = f"table.{ast.unparse(node.value)}"
+        name = f"table.{self.function.__module__}.{ast.unparse(node.value)}"
         stored = self.module.globals.get(name)
         if stored is None:
             shape = self.ir.ArrayType(self.word, len(table))
@@ -352,15 +370,21 @@ class _Body:
 
     def call(self, node: ast.Call) -> Any:
         function = self.constant(node.func)
+        if node.keywords or any(isinstance(a, ast.Starred) for a in node.args):
+            raise self.fail(node, "only plain arguments")
         arguments = [self.value(a) for a in node.args]
         if function in (min, max) and len(arguments) == 2:
             order = "<" if function is min else ">"
             return self.b.select(self.b.icmp_signed(order, arguments[0], arguments[1]), arguments[0], arguments[1])
         name = getattr(function, "__operation__", None)
         if name is not None:
+            if len(arguments) != (1 if name in _ONE_ARGUMENT else 2):
+                raise self.fail(node, f"{name} takes {1 if name in _ONE_ARGUMENT else 2} arguments")
             return operate(self, name, arguments)
         if function not in self.known:
             raise self.fail(node, f"{ast.unparse(node.func)} is no kernel function")
+        if len(arguments) != len(self.known[function].args):
+            raise self.fail(node, f"{ast.unparse(node.func)} takes {len(self.known[function].args)} arguments")
         return self.b.call(self.known[function], arguments)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from mailripple.config import ReadOptions
 from mailripple.parse import layout as L
 from mailripple.parse.events import Parser
-from mailripple.parse.timemap import TimeMap, guess_year, in_year, queue_id_time, resolve, year_and_offset
+from mailripple.parse.timemap import HALF_YEAR, TimeMap, guess_year, in_year, queue_id_time, resolve, year_and_offset
 from mailripple.parse.zone import SECOND, Zone, year_of
 
 _NAME_DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?!\d)")
@@ -52,15 +52,23 @@ def glimpse(parser: Parser, text: bytes, not_after: int) -> Glimpse:
         mail = mail or bool(np.any((events.kind >= L.KIND_FROM) & (events.kind != L.KIND_PACKET)))
         count += len(events)
         if found is None and events.wide is not None:
-            found = _queue_id_evidence(events.column("ts"), events.kind, events.ts_kind, events.wide, whole, not_after)
+            found = _queue_id_evidence(
+                events.column("ts"), events.kind, events.ts_kind, events.wide, whole, not_after, stamp
+            )
     year, offset = found or (None, None)
     return Glimpse(mail, count, stamp, kind, year, offset)
 
 
 def _queue_id_evidence(
-    ts: np.ndarray, kind: np.ndarray, ts_kind: np.ndarray, wide: np.ndarray, text: bytes, not_after: int
+    ts: np.ndarray,
+    kind: np.ndarray,
+    ts_kind: np.ndarray,
+    wide: np.ndarray,
+    text: bytes,
+    not_after: int,
+    stamp: int,
 ) -> tuple[int, int] | None:
-    """Year and offset on which most of the first messages agree."""
+    """Year of the first stamp, and offset, on which most of the first messages agree."""
     votes: dict[tuple[int, int], int] = {}
     chosen = np.flatnonzero((kind == L.KIND_FROM) & (ts_kind == L.CIVIL_NO_YEAR))[:50]
     for i in chosen.tolist():
@@ -68,6 +76,7 @@ def _queue_id_evidence(
         made = queue_id_time(text[begin : begin + max(length, 0)].decode("latin-1"), not_after)
         vote = year_and_offset(int(ts[i]), made) if made is not None else None
         if vote:
+            vote = (vote[0] - (stamp - int(ts[i]) > HALF_YEAR), vote[1])  # the source begins in the year before
             votes[vote] = votes.get(vote, 0) + 1
     if not votes:
         return None
@@ -100,8 +109,17 @@ def begin(
     columns = np.zeros((len(L.COLUMNS), 1), np.int64)
     columns[L.COL["ts"], 0] = look.stamp
     columns[L.COL["code"], 0] = look.kind << 28
-    resolve(TimeMap(year), columns, zone)
-    return Start(TimeMap(year), int(columns[L.COL["ts"], 0]), assumed)
+    known = TimeMap(year, _told(look, year, zone))
+    resolve(known, columns, zone)
+    return Start(known, int(columns[L.COL["ts"], 0]), assumed)
+
+
+def _told(look: Glimpse, year: int, zone: Zone) -> int | None:
+    """The first moment as the queue ids tell it, where the zone agrees: it says which of two like hours is meant."""
+    if look.offset is None or look.kind != L.CIVIL_NO_YEAR:
+        return None
+    first = int(in_year(np.array([look.stamp], np.int64), year)[0]) - look.offset
+    return first if zone.offset_at(first) == look.offset else None
 
 
 def _year(

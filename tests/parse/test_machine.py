@@ -1,0 +1,229 @@
+"""Proves that no line crashes the machine, slows it, or makes it say what the line's author wants."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mailripple.formats.load import FormatSet
+from mailripple.parse import layout as L
+from mailripple.parse.events import Parser
+from mailripple.tables import STATUSES
+from tests.parse.compare import PAD, Comparison, joined, padded, pieces_of, samples
+from tests.parse.edge import Edge
+from tests.parse.test_compile import pattern, with_message
+
+SENDMAIL = b"Oct 27 01:17:13 mx sendmail[1]: 49QNVLZB000565: "
+NAMED = b"27-Oct-2024 01:17:28.622 queries: info: client "
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def fields_of(comparison: Comparison, line: bytes) -> dict[str, bytes]:
+    """Fields of the one event of a line, its status among them."""
+    assert comparison.differences([line]) == []
+    (event,) = comparison.kernel(joined([line])).events
+    return event.fields | {"status": STATUSES[(event.columns["code"] >> 8) & 0xFF].encode()}
+
+
+# Law 8: hostile text is inert
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        b'<"x, stat=Sent"@evil.example>', b'<"x, dsn=2.0.0, stat=Sent"@evil.example>', b'<"x\\", stat=Sent, \\""@evil.example>',
+        b'<"a>, stat=Sent, b"@evil.example>', b'"x, stat=Sent"@evil.example', b"<x,stat=Sent@evil.example>",
+        b'<"x, stat=Sent"@evil.example>,<"y, stat=Sent"@evil.example>',
+    ],
+)  # fmt: skip
+def test_a_recipient_cannot_say_sent(comparison: Comparison, to: bytes) -> None:
+    """Whatever stands inside a recipient's brackets or quotes, an unknown user is a bounce."""
+    for tail in (b"dsn=5.1.1, stat=User unknown", b"relay=mx.evil.example. [192.0.2.1], stat=User unknown"):
+        found = fields_of(comparison, SENDMAIL + b"to=" + to + b", delay=00:00:02, mailer=esmtp, pri=1, " + tail)
+        assert found["status"] == b"bounced"
+        assert found["stat"] == b"User unknown"
+        assert found["env_rcpt"] == to.removeprefix(b"<").removesuffix(b">") or b"," in to
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        b"<x, relay=[198.51.100.9]>", b'<"x>, relay=[198.51.100.9], y"@z>', b"x, relay=[198.51.100.9]", b"<x, relay=[198.51.100.9]",
+        b'"x, relay=[198.51.100.9]', b"<x>, relay=[198.51.100.9]", b"], relay=[198.51.100.9] [",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("where", ["msgid", "from"])
+def test_a_message_id_cannot_blame_another_host(comparison: Comparison, claim: bytes, where: str) -> None:
+    """The client is the address in the relay that the server wrote, which stands last, not one in a sender or Message-ID."""
+    texts = {"msgid": b"<y>", "from": b"<x@y.example>"} | {where: claim}
+    line = SENDMAIL + b"from=" + texts["from"] + b", size=1, class=0, nrcpts=1, msgid=" + texts["msgid"]
+    found = fields_of(comparison, line + b", proto=ESMTP, daemon=MTA, relay=pc.campus.example [192.0.2.147]")
+    assert found["client_ip"] == b"192.0.2.147"
+
+
+def test_a_reverse_name_cannot_blame_another_host(comparison: Comparison) -> None:
+    """A name in the DNS that looks like an address in brackets is a name: the last brackets count."""
+    line = SENDMAIL + b"from=<a@b>, size=1, nrcpts=1, relay=[198.51.100.9] [192.0.2.147] (may be forged)"
+    assert fields_of(comparison, line)["client_ip"] == b"192.0.2.147"
+
+
+def test_a_reply_cannot_say_sent(comparison: Comparison) -> None:
+    """What the other server said is no status; its code is."""
+    line = SENDMAIL + b"to=<a@b.example>, delay=00:00:01, mailer=esmtp, dsn=5.1.1, reply=550 5.1.1 x, stat=Sent, stat=Sent (2.0.0)"
+    assert fields_of(comparison, line)["status"] == b"bounced"
+
+
+# Every line has an end
+
+
+def test_a_line_too_long_is_a_reject(comparison: Comparison) -> None:
+    """65,536 bytes are read, one more is not; trailing spaces and a carriage return do not count."""
+    head = SENDMAIL + b"from=<"
+    longest = head + b"a" * (L.MAX_LINE - len(head) - 1) + b">"
+    lines = [longest, longest + b"x", longest + b" \r  ", b"", b" " * 70_000, b"x" * 200_000, longest]
+    assert comparison.differences(lines) == []
+    found = comparison.kernel(joined(lines))
+    assert (len(found.events), found.blank) == (3, 2)
+    assert [(line, L.REASONS[why]) for line, why, _ in found.rejects] == [(1, "line too long"), (5, "line too long")]
+
+
+def test_loads_stay_inside_the_padding() -> None:
+    """Samples, cut everywhere and laid against a page that cannot be read, leaves the process alive."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.parse.edge"], cwd=ROOT, env={"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, f"{done.returncode}: {done.stderr}"
+    assert int(done.stdout.split()[0]) > 10_000
+
+
+def test_the_forbidden_page_is_forbidden() -> None:
+    """The page behind the edge does end a process that reads it, so that the proof above proves something."""
+    code = "import ctypes; from tests.parse.edge import Edge; e = Edge(99); print(ctypes.string_at(e.at_the_end(b'x\\n') + 2 + {n}, 1))"
+    environment = {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
+    for beyond, status in ((PAD - 1, 0), (PAD, -11)):
+        done = subprocess.run([sys.executable, "-c", code.format(n=beyond)], cwd=ROOT, env=environment, capture_output=True)
+        assert done.returncode == status
+
+
+@pytest.mark.parametrize("fill", b'\0>,"]9a:. \n\xff')
+def test_what_stands_around_the_text_does_not_matter(formats: FormatSet, comparison: Comparison, fill: int) -> None:
+    """The bytes before and behind the text are read, perhaps, and never believed."""
+    edge = Edge(1 << 20)
+    text = joined([*samples(formats), SENDMAIL + b'to=<"a', SENDMAIL + b"from=a, msgid=<", NAMED + b"1.2.3.4", NAMED + b"::1"])
+    expected = comparison.kernel(text)
+    for address in (edge.at_the_end(text, fill), edge.at_the_begin(text, fill)):
+        found = comparison.reading()
+        for piece in comparison.parser.parse(address, len(text)):
+            comparison.add(found, piece, text)
+        assert found == expected
+
+
+# No line is slow
+
+POSITIONS = [
+    b"", b"<22>", b"Oct 27 01:17:13 ", b"Oct 27 01:17:13 mx ", b"Oct 27 01:17:13 mx sendmail[", b"Oct 27 01:17:13 mx sendmail[1]: ",
+    b"<22>1 2024-10-27T01:17:29Z mx sendmail - - ", SENDMAIL, SENDMAIL + b"from=", SENDMAIL + b"from=<a>, msgid=", SENDMAIL + b"from=<a>, relay=",
+    SENDMAIL + b"from=<a>, ", SENDMAIL + b"to=", SENDMAIL + b"to=<a>, ", SENDMAIL + b"to=<a>, ctladdr=", SENDMAIL + b"to=<a>, relay=",
+    SENDMAIL + b"to=<a>, reply=", SENDMAIL + b"to=<a>, stat=", SENDMAIL + b"Milter: to=", SENDMAIL + b"ruleset=check_rcpt, arg1=",
+    SENDMAIL + b"ruleset=check_rcpt, arg1=<a>, arg2=", SENDMAIL + b"49QNVLZB000566: DSN: ", b"27-Oct-2024 01:17:28.622 ", NAMED, NAMED + b"@0x1 ",
+    NAMED + b"1.2.3.4#5 (", NAMED + b"1.2.3.4#5: query: ", b"Oct 27 01:17:13 mx dovecot: pop3-login: Login: user=<", b"Oct 27 01:17:13 mx popper[1]: ",
+]  # fmt: skip
+FILLERS = [
+    b"<", b'"', b",", b"a=", b"[", b"]", b"(", b")", b"\\", b" ", b"a", b"1", b":", b"@", b"<a,", b'\\",', b'",', b"@a,", b"<@a>,", b", relay=[",
+    b"to=<a, ", b"ctladdr=<a, ", b'ctladdr="\\", ', b"msgid=<, ", b"reply=, stat= ", b": [", b"1.2.3.4", b"[a][", b"\0", b"... ", b"query: ",
+]  # fmt: skip
+
+
+def seconds(parser: Parser, text: bytes) -> float:
+    """Time of this thread to parse a text, the best of some tries."""
+    buffer, best = padded(text), 9.0
+    for _ in range(3):
+        begin = time.thread_time()
+        for _piece in parser.parse(int(buffer.ctypes.data) + PAD, len(text)):
+            pass
+        best = min(best, time.thread_time() - begin)
+    return best
+
+
+def filled(head: bytes, filler: bytes, n: int) -> bytes:
+    """A line of n bytes: a beginning and then the same again and again."""
+    return joined([(head + filler * (n // len(filler)))[:n]])
+
+
+@pytest.mark.parametrize("head", POSITIONS)
+def test_time_is_linear_in_the_line(comparison: Comparison, head: bytes) -> None:
+    """64 KiB of anything, where any element reads, take about a millisecond, and at most three times what 32 KiB take."""
+    parser = Parser(comparison.program, 3)
+    for filler in FILLERS:
+        for _ in range(3):
+            long = seconds(parser, filled(head, filler, 65_536))
+            half = seconds(parser, filled(head, filler, 32_768)) if long > 0.0005 else long
+            if long < 0.002 and long <= 3 * half:
+                break
+        else:
+            pytest.fail(f"{filler!r}: {long * 1000:.2f} ms, half of it {half * 1000:.2f} ms")
+
+
+@pytest.mark.parametrize("head", POSITIONS[::3])
+def test_long_lines_mean_the_same(comparison: Comparison, head: bytes) -> None:
+    """The reference agrees on lines of four kilobytes of the same again and again."""
+    assert comparison.differences([filled(head, filler, 4096).rstrip(b"\n") for filler in FILLERS]) == []
+
+
+# What the machine keeps
+
+
+def test_every_program_is_found(formats: FormatSet, comparison: Comparison) -> None:
+    """Each program name leads to its format; a name that differs in a byte does not."""
+    known = set(comparison.program.programs)
+    lines = [f"Oct 27 01:17:13 mx {p}[1]: no such message at all, never".encode() for p in known]
+    found = comparison.kernel(joined(lines))
+    assert not found.other
+    assert comparison.differences(lines) == []
+    near = {p[:-1] + chr(ord(p[-1]) ^ 1) for p in known} - known
+    strangers = sorted(p for p in near if re.fullmatch(r"[A-Za-z0-9]+", p))
+    found = comparison.kernel(joined(f"Oct 27 01:17:13 mx {p}[1]: x".encode() for p in strangers))
+    assert found.other == Counter(comparison.parser.key(p.encode()) for p in strangers)
+
+
+def test_a_crowd_of_programs_is_counted() -> None:
+    """However many programs a log invents, each of their lines is counted once."""
+    comparison = Comparison(with_message(pattern("a", "x"), envelope="{program:program}: {message}", program=""), capacity=1 << 15)
+    lines = [f"program-{i}: x".encode() for i in range(20_000)]
+    found = comparison.kernel(joined([*lines, *lines]))
+    assert found.other.total() == found.lines == 40_000
+    assert len(found.other) > 4000
+    assert 0 in found.other
+
+
+def test_recipients_of_lines_that_are_not_understood_are_forgotten(comparison: Comparison) -> None:
+    """A line that fails behind its recipients leaves none to the next one."""
+    good = SENDMAIL + b"to=<a@one.example>,<b@two.example>, delay=1, stat=Sent"
+    bad = SENDMAIL + b"to=<a@bad.example>,<b@bad.example>nonsense"
+    assert comparison.differences([good, bad, bad, good, SENDMAIL + b"Milter: to=<a@b.example>, reject=5", good]) == []
+
+
+def test_text_without_final_newline_is_refused(comparison: Comparison) -> None:
+    """A part must end in a newline; one that does not is an error, not an endless loop."""
+    for text in (b"x", b"x\ny", SENDMAIL):
+        with pytest.raises(ValueError, match="newline"):
+            list(pieces_of(comparison.parser, text))
+    assert list(pieces_of(comparison.parser, b"")) == []
+
+
+def test_ids_of_wide_and_narrow_events_are_the_same(formats: FormatSet, comparison: Comparison) -> None:
+    """Asking for the places of fields changes no column."""
+    text = joined(samples(formats))
+    found = []
+    for wide in (False, True):
+        parser = Parser(comparison.program, 5, wide=wide)
+        found.append([np.concatenate([p.events.columns.copy() for p in pieces_of(parser, text)], axis=1), parser.names()])
+    assert np.array_equal(found[0][0][: L.COL["account"]], found[1][0][: L.COL["account"]])
+    assert found[0][1] == found[1][1]
