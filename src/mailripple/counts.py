@@ -217,8 +217,8 @@ class Counter:
         if old is not None:
             new[: len(old)] = old
         self._own(kernel.ROWS, new, capacity)
-        table = np.zeros(4 * capacity, np.int64)
-        self._kernels.rebuild_servers(self._state.ctypes.data, table.ctypes.data, 4 * capacity - 1)
+        table = np.zeros(4 << (capacity - 1).bit_length(), np.int64)  # a power of two, for its mask
+        self._kernels.rebuild_servers(self._state.ctypes.data, table.ctypes.data, len(table) - 1)
         self._keep[kernel.SERVERS] = table
 
     def count(self, columns: IntArray) -> None:
