@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests import corpus
 
 from mailripple.formats.load import load_formats
+from tests import corpus
 
 pytestmark = pytest.mark.skipif(not corpus.CORPUS.exists(), reason=f"no corpus at {corpus.CORPUS}")
 

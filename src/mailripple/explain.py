@@ -12,7 +12,7 @@ from mailripple.parse.record import time_text, values_of
 
 #: What an event counts into.
 COUNTS_INTO: dict[str, str] = {
-    "dns.query": "dns.query, dns.query.TYPE, dns.lookup (unless repeated within 5 s), D_q if the client is a mail server",
+    "dns.query": "dns.query, dns.query.TYPE, dns.lookup (unless repeated within 5 s); D_q, if a mail server asks",
     "dns.response": "dns.response",
     "dns.packet": "dns.packet",
     "mail.from": "mail.from (N_from) and mail.accepted; mail.refused if no recipient was accepted",

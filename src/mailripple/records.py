@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from mailripple.config import ReadOptions
-from mailripple.errors import Notice
+from mailripple.errors import InputError, Notice
 from mailripple.outputs.safe import inert_json, shown
 from mailripple.outputs.write import unwritable, write_whole
 from mailripple.parse import layout as L
@@ -106,7 +106,10 @@ def _records(
 
 @contextmanager
 def reject_sink(path: str | None) -> Iterator[Sink | None]:
-    """Collect rejects and write them as JSON lines to a file, whole or not at all; None where no file is wanted."""
+    """Collect rejects and write them as JSON lines to a file, whole or not at all; None where no file is wanted.
+
+    They are sorted by source and line, however the lanes take turns; a run that understood nothing still has its file.
+    """
     if path is None:
         yield None
         return
@@ -114,6 +117,7 @@ def reject_sink(path: str | None) -> Iterator[Sink | None]:
 
     lock = Lock()
     encode = msgspec.json.Encoder().encode
+    places: dict[str, list[tuple[int, int]]] = {}
     with tempfile.TemporaryFile() as waiting:
 
         def take(reject: Reject) -> None:
@@ -123,12 +127,30 @@ def reject_sink(path: str | None) -> Iterator[Sink | None]:
                 "reason": reject.reason,
                 "text": text_of(reject.text),
             }
+            line = inert_json(encode(record)) + b"\n"
             with lock:
-                waiting.write(inert_json(encode(record)) + b"\n")
+                begin = waiting.tell()
+                waiting.write(line)
+                mine = places.setdefault(reject.source, [])
+                if mine and mine[-1][1] == begin:
+                    begin = mine.pop()[0]
+                mine.append((begin, waiting.tell()))
 
-        yield take
-        waiting.seek(0)
-        write_whole(path, waiting.read())
+        def write() -> None:
+            parts = []
+            for source in sorted(places):
+                for begin, end in places[source]:
+                    waiting.seek(begin)
+                    parts.append(waiting.read(end - begin))
+            write_whole(path, b"".join(parts))
+
+        try:
+            yield take
+        except InputError:
+            if places:
+                write()
+            raise
+        write()
 
 
 __all__ = ["Path", "head", "read_records", "reject_sink", "write_events"]

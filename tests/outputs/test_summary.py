@@ -13,7 +13,15 @@ from mailripple import counts as counting
 from mailripple.config import ReadOptions, ReportOptions
 from mailripple.counts import METRIC_NAMES, Cells, Counts
 from mailripple.errors import UsageError
-from mailripple.outputs.summary import MAX_WINDOWS, Names, Summary, local_time, make_series, top_dns_clients, top_entities
+from mailripple.outputs.summary import (
+    MAX_WINDOWS,
+    Names,
+    Summary,
+    local_time,
+    make_series,
+    top_dns_clients,
+    top_entities,
+)
 from mailripple.parse.zone import zone
 from mailripple.reporting import summary_of
 from mailripple.run import read_all
@@ -133,19 +141,20 @@ def test_skips_are_told_by_program_and_pattern(tmp_path: Path) -> None:
     extra = ["", "Mar  2 08:00:01 mx CRON[5]: (root) CMD (true)", "Mar  2 08:00:01 mx sendmail[1]: starting daemon (8.17.1.9): SMTP+queueing@00:30:00"]
     skipped = report(tmp_path, ("mail.log", text_of(mail_log(3) + extra * 2))).skipped
     found = {(s["format"], s["pattern"]): s["lines"] for s in skipped}
-    assert found == {("", "blank line"): 2, ("", "program CRON"): 2, ("sendmail", "starting-daemon"): 2}
+    assert found == {("", "blank line"): 2, ("", "program cron"): 2, ("sendmail", "starting-daemon"): 2}
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_hostile_names_stay_inert(tmp_path: Path, hostile: str) -> None:
     """Law 8: in the asked name, the sender, the recipient, the relay, the user, and lines that are not understood."""
-    mail = [line.replace("d3.example", f"d3{hostile}.example").replace('"u3"', f'"u3{hostile}"') for line in mail_log(20)]
+    domain = "d3.example" if ">" in hostile else f"d3{hostile}.example"  # no server takes a bare > in an address
+    mail = [line.replace("d3.example", domain).replace('"u3"', f'"u3{hostile}"') for line in mail_log(20)]
     mail += [f"Mar  2 09:00:00 mx sendmail[5]: {hostile}", f"Mar  2 09:00:00 mx {hostile}x[5]: y", hostile * 3]
     queries = [line.replace("www.example", f"w{hostile}.example") for line in query_log(20)]
     found = report(tmp_path, ("mail.log", text_of(mail)), ("queries.log", text_of(queries)))
     text = json.dumps(found.as_json(), ensure_ascii=False)
     assert not [c for c in text if not c.isprintable()]
-    assert any(r["deferred" if "deferred" in r else "mail.deferred"] for r in found.domains if r["rcpt_domain"].startswith("d3"))
+    assert [r["mail.deferred"] for r in found.domains if r["rcpt_domain"].startswith("d3")] == [1]
     assert found.totals["N_from"] == 20
 
 

@@ -97,7 +97,7 @@ def test_markup_in_names_is_not_obeyed(tmp_path: Path) -> None:
 def test_the_headline_says_what_and_when(tmp_path: Path) -> None:
     """One sentence with the span, the zone, and the numbers."""
     text = headline(sample(tmp_path))
-    assert text.startswith("2026-03-02 08:00 to 2026-03-02 09:59 (UTC): 150 messages, ")
+    assert text.startswith("2026-03-02 08:00 to 2026-03-02 10:08 (UTC): 150 messages, ")
     assert text.endswith("150 POP3 log-ins, 600 DNS queries")
 
 

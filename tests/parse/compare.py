@@ -205,12 +205,20 @@ class Comparison:
         return {
             "account": self.name(account) if account is not None else 0,
             "queue": self._key(f, "queue_id", 2),
-            "link": self._key(f, "new_queue_id" if "new_queue_id" in f else "msgid", 2),
+            "link": self._link(f, kind),
             "sender": self.parser.key(sender.lower(), 2) if sender is not None else 0,
             "count": count,
             "pid": min(int(f["pid"]), 1 << 40) if f.get("pid", b"").isdigit() else 0,
             "relay": self._key(f, "relay_ip", 1),
         }
+
+    def _link(self, f: dict[str, bytes], kind: int) -> int:
+        """The queue id that a line announces; of a message that may come from this machine itself, its Message-ID."""
+        if kind != L.KIND_FROM:
+            return self._key(f, "new_queue_id", 2)
+        client = naive.address(f["client_ip"]) if "client_ip" in f else None
+        remote = client is not None and client.version == 4 and not client.is_loopback
+        return 0 if remote else self._key(f, "msgid", 2)
 
     def name(self, text: bytes) -> int:
         """Key of a name; 0 for none."""

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from mailripple.parse.clock import days_from_civil, month_days, month_number, stamp_dmy, stamp_inner, stamp_iso, stamp_rfc3164
+from mailripple.parse.clock import (
+    days_from_civil,
+    month_days,
+    month_number,
+    stamp_dmy,
+    stamp_inner,
+    stamp_iso,
+    stamp_rfc3164,
+)
 from mailripple.parse.emit import qtype_code
 from mailripple.parse.machine import skip_program, skip_structured_data
 from mailripple.parse.native import entry

@@ -178,7 +178,7 @@ def early(a: int, b: int) -> int:
     if a > b:
         if a > 100:
             return 1
-        elif b > 0:
+        if b > 0:
             return 2
     elif a == b:
         return 3

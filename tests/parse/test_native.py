@@ -174,7 +174,7 @@ def _pair(a: int) -> int:
 def _loop_else(a: int) -> int:
     while a > 0:  # here
         a -= 1
-    else:
+    else:  # noqa: PLW0120
         a = 9
     return a
 

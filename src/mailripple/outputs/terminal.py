@@ -132,7 +132,8 @@ def _balance(console: Console, summary: Summary) -> None:
     console.print(
         Text(
             f"attempts: {t['mail.attempt.first']:,} first, {t['mail.attempt.retry']:,} retries; "
-            f"the server's own bounces: {t['mail.dsn']:,} messages, {t['mail.dsn.to']:,} records; refused: {t['mail.refused']:,} sessions, "
+            f"the server's own bounces: {t['mail.dsn']:,} messages, {t['mail.dsn.to']:,} records; "
+            f"refused: {t['mail.refused']:,} sessions, "
             f"{t['mail.reject']:,} commands",
             style="dim",
         )

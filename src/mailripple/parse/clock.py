@@ -7,13 +7,17 @@ there.  `parse.timemap` adds what is missing.
 from __future__ import annotations
 
 from mailripple.parse import layout as L
-from mailripple.parse.native import i64, part, put64, u8, u16, u32
+from mailripple.parse.native import entry, i64, part, put64, u8, u16, u32
 from mailripple.parse.text import is_digit
 
 SECOND = 1_000_000
 DAY = 86_400
 TENS = (1, 10, 100, 1000, 10_000, 100_000, 1_000_000)
 MONTHS = tuple(int.from_bytes(m.encode(), "little") for m in "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split())
+
+
+#: An hour that occurs twice is the first one, if nothing came before.
+NEVER = -(1 << 62)
 
 
 @part
@@ -226,3 +230,21 @@ def read_offset(ctx: int, p: int, e: int) -> int:
     put64(ctx + L.TS, i64(ctx + L.TS) - (offset if c == 43 else -offset))
     put64(ctx + L.TS_KIND, L.UTC)
     return at + 2
+
+
+@entry
+def settle(
+    ts: int, offset: int, civil: int, n: int, unsettled: int, settled: int, before: int, after: int, latest: int
+) -> int:
+    """Choose, line by line, between the two moments of an hour that occurs twice: the nearer to the latest so far."""
+    for i in range(n):
+        t = i64(ts + 8 * i)
+        if u8(civil + i) != 0 and t >= unsettled and t < settled:
+            early = t - before
+            late = t - after
+            utc = late if latest != NEVER and late - latest < latest - early else early
+            put64(offset + 8 * i, t - utc)
+        else:
+            utc = t - i64(offset + 8 * i)
+        latest = max(latest, utc)
+    return latest

@@ -8,12 +8,15 @@ that a part must be given so that it can be read apart from the others (law 2).
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from mailripple.parse import layout as L
+from mailripple.parse.clock import NEVER
+from mailripple.parse.events import kernels
 from mailripple.parse.zone import DAY, SECOND, Change, Zone, year_of
 
 IntArray = npt.NDArray[np.int64]
@@ -21,21 +24,28 @@ _Y2000 = 10957 * DAY
 _MARCH = 60 * DAY
 #: A stamp that lies that far back is taken for the next year's.
 HALF_YEAR = 183 * DAY
+#: Years that are believed: lines whose stamps jump to and fro could count up to any other.
+YEARS = (1970, 2099)
 
 
 @dataclass(frozen=True, slots=True)
 class TimeMap:
-    """What is known of a source's clock before a part: the year of its year-less stamps and the latest time.
+    """What is known of a source's clock before a part.
 
-    `latest` UTC microseconds, None before the first event; `year_end` the last year that was used.
+    `year` of the last year-less stamp (of the first, before there was one); `latest` UTC microseconds, None before
+    the first event; `civil` the last year-less stamp as the kernel gives it; `dated` the last stamp with a year, as
+    long as there was none without.
     """
 
     year: int
     latest: int | None = None
+    civil: int | None = None
+    dated: int | None = None
 
 
 def in_year(civil: IntArray, year: int) -> IntArray:
     """Year-less civil times (the kernel says 2000, a leap year) in a year; 29 February of a common year is 1 March."""
+    year = min(max(year, YEARS[0]), YEARS[1])
     start = (dt.date(year, 1, 1) - dt.date(1970, 1, 1)).days * DAY
     since = civil - _Y2000
     leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
@@ -49,98 +59,99 @@ def in_year(civil: IntArray, year: int) -> IntArray:
 def resolve(state: TimeMap, columns: IntArray, zone: Zone) -> TimeMap:
     """Make the column `ts` UTC, in place; returns the map for the next part.
 
-    `columns` (14, n) int64.  The stamp kind in `code` becomes UTC where there is a time.
+    `columns` (14, n) int64.  The stamp kind in `code` becomes UTC where there is a time, and stays 0 where there is none.
     """
     ts = columns[L.COL["ts"]]
     code = columns[L.COL["code"]]
     kinds = (code >> 28) & 3
-    if not len(ts):
+    if not np.any(kinds):
         return state
-    first_kind = int(kinds[0])
-    if np.all(kinds == first_kind):
-        state = _resolve_kind(state, ts, first_kind, zone)
-    else:
-        for kind in (L.UTC, L.CIVIL, L.CIVIL_NO_YEAR):
-            chosen = np.flatnonzero(kinds == kind)
-            if len(chosen):
-                part = ts[chosen]
-                state = _resolve_kind(state, part, kind, zone)
-                ts[chosen] = part
-    code |= np.where(kinds != L.NO_TIME, np.int64(3 << 28), np.int64(0))
+    if np.all(kinds):
+        state = _resolve(state, ts, kinds, zone)
+        code |= np.int64(3 << 28)
+        return state
+    timed = np.flatnonzero(kinds)
+    part = ts[timed]
+    state = _resolve(state, part, kinds[timed], zone)
+    ts[timed] = part
+    code[timed] |= np.int64(3 << 28)
     return state
 
 
-def _resolve_kind(state: TimeMap, ts: IntArray, kind: int, zone: Zone) -> TimeMap:
-    if kind == L.NO_TIME:
-        return state
-    if kind == L.CIVIL_NO_YEAR:
-        state = _years(state, ts, zone)
-    if kind != L.UTC:
-        _to_utc(state, ts, zone)
+def _resolve(state: TimeMap, ts: IntArray, kinds: IntArray, zone: Zone) -> TimeMap:
+    """Make `ts` UTC, in place; `kinds` what each stamp says."""
+    yearless = kinds == L.CIVIL_NO_YEAR
+    if np.any(yearless):
+        state = _years(state, ts, yearless)
+    elif state.civil is None:
+        state = replace(state, dated=int(ts[-1]))
+    civil = kinds != L.UTC
+    if np.any(civil):
+        _to_utc(state, ts, civil, zone)
     newest = int(ts.max())
     return replace(state, latest=newest if state.latest is None else max(newest, state.latest))
 
 
-def _years(state: TimeMap, ts: IntArray, zone: Zone) -> TimeMap:
-    """Put year-less times into their years, in place: each into the one nearest to the time before it."""
-    year = state.year
-    if state.latest is not None:
-        latest = state.latest + zone.offset_at(state.latest)
-        year = _nearest_year(int(ts[0]), latest)
-    if int(ts.max()) - int(ts.min()) < HALF_YEAR:
-        ts[:] = in_year(ts, year)
-        return replace(state, year=year)
-    step = np.diff(ts)
-    turns = np.where(step < -HALF_YEAR, 1, np.where(step > HALF_YEAR, -1, 0))
-    years = year + np.concatenate([[0], np.cumsum(turns)])
-    for one in np.unique(years):
-        chosen = years == one
-        ts[chosen] = in_year(ts[chosen], int(one))
-    return replace(state, year=int(years[-1]))
+def _places(mask: npt.NDArray[np.bool_]) -> IntArray | slice:
+    return slice(None) if np.all(mask) else np.flatnonzero(mask)
 
 
-def _nearest_year(civil: int, latest: int) -> int:
-    around = year_of(latest)
+def _years(state: TimeMap, ts: IntArray, yearless: npt.NDArray[np.bool_]) -> TimeMap:
+    """Put year-less times into their years, in place: each into the one nearest to the year-less time before it."""
+    places = _places(yearless)
+    stamps = ts[places]
+    last = int(stamps[-1])
+    year, before = state.year, state.civil
+    if before is None:
+        before = int(stamps[0])
+        first = int(np.argmax(yearless))
+        dated = int(ts[first - 1]) if first else state.dated
+        year = year if dated is None else _nearest_year(before, dated)
+    if max(before, int(stamps.max())) - min(before, int(stamps.min())) <= HALF_YEAR:
+        ts[places] = in_year(stamps, year)
+        return replace(state, year=year, civil=last)
+    step = np.diff(stamps, prepend=before)
+    years = year + np.cumsum(np.where(step < -HALF_YEAR, 1, np.where(step > HALF_YEAR, -1, 0)))
+    out = np.empty_like(stamps)
+    for one in np.unique(np.clip(years, *YEARS)):
+        chosen = np.clip(years, *YEARS) == one
+        out[chosen] = in_year(stamps[chosen], int(one))
+    ts[places] = out
+    return replace(state, year=int(years[-1]), civil=last)
+
+
+def _nearest_year(civil: int, moment: int) -> int:
+    around = year_of(moment)
     stamp = np.array([civil], np.int64)
-    return min((around - 1, around, around + 1), key=lambda y: abs(int(in_year(stamp, y)[0]) - latest))
+    return min((around - 1, around, around + 1), key=lambda y: abs(int(in_year(stamp, y)[0]) - moment))
 
 
-def _to_utc(state: TimeMap, ts: IntArray, zone: Zone) -> None:
-    """Civil times of the zone to UTC, in place."""
-    first, last = int(ts.min()), int(ts.max())
+def _to_utc(state: TimeMap, ts: IntArray, civil: npt.NDArray[np.bool_], zone: Zone) -> None:
+    """Civil times of the zone to UTC, in place; the others are UTC already."""
+    places = _places(civil)
+    stamps = ts[places]
+    first, last = int(stamps.min()), int(stamps.max())
     changes = zone.between(first, last)
-    offset = np.full(len(ts), zone.base_offset(first), np.int64)
-    if changes:
-        offset[:] = changes[0].before
-    for change in changes:
-        offset[ts >= change.settled] = change.after
-    for change in changes:
-        if change.after < change.before:
-            _twice(state, ts, offset, change)
+    settled = [c.settled for c in changes]
+    offsets = [changes[0].before if changes else zone.offset_at(first), *(c.after for c in changes)]
+    at = bisect_right(settled, first)
+    twice = [c for c in changes if c.after < c.before and c.unsettled <= last and first < c.settled]
+    if not twice and at == bisect_right(settled, last):
+        ts[places] = stamps - offsets[at]
+        return
+    offset = np.zeros(len(ts), np.int64)
+    offset[places] = np.array(offsets, np.int64)[np.searchsorted(settled, stamps, side="right")]
+    for change in twice:
+        _settle(state, ts, offset, civil, change)
     ts -= offset
 
 
-def _twice(state: TimeMap, ts: IntArray, offset: IntArray, change: Change) -> None:
+def _settle(state: TimeMap, ts: IntArray, offset: IntArray, civil: npt.NDArray[np.bool_], change: Change) -> None:
     """The hour that occurs twice: of the two moments take the one nearest to the latest time so far."""
-    unsure = np.flatnonzero((ts >= change.unsettled) & (ts < change.settled))
-    if not len(unsure):
-        return
-    utc = ts - offset
-    before = utc[: int(unsure[0])]
-    latest = state.latest
-    if len(before):
-        newest = int(before.max())
-        latest = newest if latest is None else max(latest, newest)
-    position = int(unsure[0])
-    for i in unsure.tolist():
-        if i > position:
-            sure = int(utc[position:i].max())
-            latest = sure if latest is None else max(latest, sure)
-        early, late = int(ts[i]) - change.before, int(ts[i]) - change.after
-        chosen = early if latest is None or abs(early - latest) <= abs(late - latest) else late
-        offset[i] = int(ts[i]) - chosen
-        latest = chosen if latest is None else max(latest, chosen)
-        position = i + 1
+    own = np.ascontiguousarray(ts)
+    times = (change.unsettled, change.settled, change.before, change.after)
+    latest = NEVER if state.latest is None else state.latest
+    kernels().settle(own.ctypes.data, offset.ctypes.data, civil.ctypes.data, len(own), *times, latest)
 
 
 _QID = {c: i for i, c in enumerate("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx")}

@@ -60,7 +60,7 @@ class Zone:
         """The zone's changes in a year (UTC)."""
         if year not in self._years:
             start = int((dt.datetime(year, 1, 1) - _EPOCH).total_seconds()) * SECOND
-            days = [start + i * DAY for i in range(367)]
+            days = [start + i * DAY for i in range((dt.date(year + 1, 1, 1) - dt.date(year, 1, 1)).days + 1)]
             found = []
             for left, right in zip(days, days[1:], strict=False):
                 if self.offset_at(left) != self.offset_at(right):
@@ -79,13 +79,9 @@ class Zone:
         return Change(right, before, after)
 
     def between(self, first: int, last: int) -> list[Change]:
-        """Changes that matter for civil times from `first` to `last` (microseconds)."""
+        """All changes of the years of civil times from `first` to `last` (microseconds)."""
         years = range(year_of(first - 2 * DAY), year_of(last + 2 * DAY) + 1)  # at most _FIRST to _LAST: lines lie
-        return [c for y in years for c in self.changes(y) if c.settled > first - DAY and c.unsettled <= last + DAY]
-
-    def base_offset(self, civil: int) -> int:
-        """Offset in force before the changes near a civil time."""
-        return self.offset_at(civil - 2 * DAY)
+        return [c for y in years for c in self.changes(y)]
 
 
 def year_of(micros: int) -> int:

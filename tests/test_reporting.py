@@ -1,0 +1,72 @@
+"""From arguments to what is written: the report, the list of formats, the proof of format files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mailripple.config import ReadOptions, ReportOptions
+from mailripple.formats import load_formats, read_format
+from mailripple.reporting import check_formats, list_formats, report, with_own
+from tests.logs import mail_log, text_of
+
+OPTIONS = ReadOptions("UTC", 1_785_000_000_000_000, True)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "mail.log"
+    path.write_bytes(text_of(mail_log(10)))
+    return path
+
+
+def test_a_report_is_written_where_it_is_wanted(log: Path, tmp_path: Path) -> None:
+    """The JSON file holds one object and a newline; False: nothing was damaged."""
+    out = tmp_path / "out.json"
+    assert report([str(log)], OPTIONS, ReportOptions(), window_s=None, json_to=str(out), rejects_to=None) is False
+    assert out.read_bytes().endswith(b"}\n")
+    assert json.loads(out.read_text())["totals"]["N_from"] == 10
+
+
+def test_damage_is_told_to_the_caller(log: Path, tmp_path: Path) -> None:
+    """True: an input could not be read whole."""
+    import gzip
+
+    path = tmp_path / "cut.gz"
+    path.write_bytes(gzip.compress(log.read_bytes())[:-9])
+    assert report([str(path)], OPTIONS, ReportOptions(), window_s=None, json_to=str(tmp_path / "o.json"), rejects_to=None)
+
+
+def test_the_list_of_formats_is_that_of_the_loader(tmp_path: Path) -> None:
+    """Each format, with how many patterns it has and which events they give."""
+    list_formats([], str(tmp_path / "formats.json"))
+    rows = json.loads((tmp_path / "formats.json").read_text())
+    formats = load_formats()
+    assert [r["id"] for r in rows] == [f.id for f in (*formats.envelopes, *formats.messages)]
+    assert sum(r["patterns"] for r in rows) == len(formats.patterns)
+
+
+def test_bundled_formats_prove_themselves(capsys: pytest.CaptureFixture[str]) -> None:
+    """check-format finds nothing wrong with the package's own files."""
+    folder = Path(__file__).resolve().parents[1] / "src" / "mailripple" / "formats"
+    assert check_formats([folder / "mail" / "sendmail.toml", folder / "dns" / "bind.toml"]) is False
+    assert capsys.readouterr().out.count("every sample gives the event") == 2
+
+
+def test_a_format_of_ones_own_takes_a_program_over() -> None:
+    """Where both know a program, the administrator's format wins."""
+    text = """
+id = "mine"
+title = "My sendmail"
+url = "https://mine.example/"
+programs = ["sendmail"]
+[[pattern]]
+name = "any"
+match = '{_}'
+sample = [{ line = 'Oct 27 01:31:21 mx sendmail[1]: x' }]
+"""
+    formats = with_own(load_formats(), [read_format(text, "mine.toml", "mail")])
+    assert formats.by_program()["sendmail"].id == "mine"
+    assert formats.by_program()["sm-mta"].id == "sendmail"
