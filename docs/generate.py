@@ -63,7 +63,8 @@ def _commands() -> Iterator[str]:
             for p in command.params
             if isinstance(p, click.Argument)
         )
-        yield f"### `mailripple {name} {arguments}`".replace(" `", "`") + f"\n\n{(command.help or '').strip()}\n"
+        usage = f"mailripple {name} {arguments}".strip()
+        yield f"### `{usage}`\n\n{(command.help or '').strip()}\n"
         options = [p for p in command.get_params(context) if isinstance(p, click.Option) and p.name != "help"]
         if options:
             yield "| option | meaning |\n|---|---|"

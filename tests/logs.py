@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-START = datetime(2026, 3, 2, 8, 0, 0)  # noqa: DTZ001 (what a log says has no zone)
+START = datetime(2026, 3, 2, 8, 0, 0)
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx"
 
 

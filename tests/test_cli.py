@@ -8,6 +8,7 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import click
@@ -19,7 +20,6 @@ from mailripple.cli import cli, json_argument
 from tests.command import Outcome, call, process
 from tests.logs import mail_log, query_log, text_of
 
-HEAVY = ("numpy", "llvmlite", "pyarrow", "rich", "msgspec")
 COMMANDS = ("check-format", "demo", "events", "explain", "formats", "report")
 
 
@@ -139,7 +139,7 @@ def test_a_report_says_all_on_stdout(logs: list[Path]) -> None:
 
 
 def test_the_json_report_has_what_others_rely_on(logs: list[Path]) -> None:
-    """Its keys are those of issue 2: a schema, the span, totals, series, tops, sources, what was assumed."""
+    """Its keys stay: a schema, the span, totals, series, tops, sources, what was assumed."""
     report = json.loads(call("report", *logs, "--json", "--mail-server", "192.0.2.3").out)
     assert report["schema"] == "mailripple.report/1"
     assert {"span", "totals", "series", "top_deferred", "top_clients", "sources", "assumed"} <= set(report)
@@ -157,7 +157,7 @@ def test_the_series_has_the_asked_window(logs: list[Path]) -> None:
 
 
 def test_a_window_may_be_given_in_minutes(logs: list[Path]) -> None:
-    """--window 5m is what issue 2 promises."""
+    """--window 5m is five minutes."""
     assert json.loads(call("report", *logs, "--json", "--window", "5m").out)["series"]["window_s"] == 300
 
 
@@ -244,7 +244,7 @@ def test_rejects_go_to_their_file(logs: list[Path]) -> None:
 # --- events
 
 
-def test_events_are_records_as_issue_2_says(logs: list[Path]) -> None:
+def test_events_are_records_as_documented(logs: list[Path]) -> None:
     """Each record has source, line, format, kind and ts, and the fields that its line has."""
     records = [json.loads(line) for line in call("events", *logs).out.splitlines()]
     assert len(records) == len(mail_log(30)) + len(query_log(30))
@@ -275,7 +275,7 @@ def test_events_are_records_as_issue_2_says(logs: list[Path]) -> None:
     ],
 )
 def test_fields_have_the_words_of_the_design(line: str, fields: dict[str, object]) -> None:
-    """Kinds, fields and values are named as DESIGN section 7 and issue 2 name them."""
+    """Kinds, fields and values are named as the reference names them."""
     outcome = process("events", "-", stdin=f"Mar  2 08:00:00 mx {line}\n".encode())
     record = json.loads(outcome.out)
     assert {name: record[name] for name in fields} == fields
@@ -425,6 +425,14 @@ def test_a_full_disk_leaves_the_old_report(logs: list[Path], monkeypatch: pytest
     assert sorted(p.name for p in out.parent.iterdir()) == before
 
 
+def test_a_full_temporary_folder_is_told(logs: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cells that go to disk and rejects that wait there: no room for them is an error, status 3."""
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **more: Path("/dev/full").open("w+b", buffering=0))  # noqa: SIM115
+    with logs[0].open("ab") as log:
+        log.write(b"what is this\n")
+    is_told(call("report", logs[0], "--rejects", logs[0].with_name("rejects")), 3, "temporary", "No space left", "TMPDIR")
+
+
 def test_a_report_to_a_full_device_or_nowhere_is_told(logs: list[Path]) -> None:
     """--json to /dev/full, or into a folder that is not there."""
     is_told(call("report", logs[0], "--json", "/dev/full"), 3, "/dev/full", "No space left")
@@ -433,6 +441,6 @@ def test_a_report_to_a_full_device_or_nowhere_is_told(logs: list[Path]) -> None:
 
 
 @pytest.mark.parametrize("counting", ["tokens", "grep"])
-def test_the_ways_of_counting_are_those_of_issue_2(logs: list[Path], counting: str) -> None:
+def test_the_ways_of_counting_are_two(logs: list[Path], counting: str) -> None:
     """--counting takes tokens and grep."""
     assert call("report", logs[0], "--json", "--counting", counting).code == 0

@@ -30,7 +30,8 @@ def test_an_event_is_explained() -> None:
     for words in ("2024-10-27T01:17:28.622", "no zone", "format:  bind", "kind:    dns.query", "client_ip      192.0.2.3", "qtype          MX"):
         assert words in text
     assert "qname          mx.example" in text
-    assert "D_q if the client is a mail server" in text
+    assert "counts:  dns.query, " in text
+    assert "D_q" in text
 
 
 def test_a_hostile_recipient_is_a_failure() -> None:
@@ -93,13 +94,13 @@ def test_every_kind_says_what_it_counts_into() -> None:
 
 
 def test_explain_as_json() -> None:
-    """`explain --json` gives the same as data, as issue 2 promises."""
+    """`explain --json` gives the same as data."""
     record = json.loads(call("explain", QUERY, "--json").out)
     assert (record["kind"], record["client_ip"]) == ("dns.query", "192.0.2.3")
 
 
 def test_explain_a_file(tmp_path: Path) -> None:
-    """`explain --file LOG` explains the lines of a log, as issue 2 promises."""
+    """`explain --file LOG` explains the lines of a log."""
     log = tmp_path / "queries.log"
     log.write_text(f"{QUERY}\n")
     assert "kind:    dns.query" in call("explain", "--file", log).out

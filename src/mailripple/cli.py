@@ -5,6 +5,7 @@ Heavy modules are imported by the command that needs them, so that `--help` and 
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -66,16 +67,16 @@ def cli() -> None:
 )
 @click.option(
     "--window",
-    "window_s",
-    metavar="SECONDS",
-    type=click.IntRange(60),
-    help="Window of the series, a multiple of 60 (default: by the length of the logs).",
+    metavar="LENGTH",
+    help="Window of the series: 5m, 1h, 1d or seconds, in whole minutes (default: by the length of the logs).",
 )
+@click.option("--since", metavar="TIME", help="Count only what is not earlier (2024-10-27T01:30, in --tz).")
+@click.option("--until", metavar="TIME", help="Count only what is earlier.")
 @click.option("--top", default=10, show_default=True, type=click.IntRange(1, 10_000), help="Length of the lists.")
 @click.option(
     "--counting",
-    type=click.Choice(["fields", "grep"]),
-    default="fields",
+    type=click.Choice(["tokens", "grep"]),
+    default="tokens",
     show_default=True,
     help="grep: also count lines that contain the paper's words, as its authors did.",
 )
@@ -83,20 +84,30 @@ def report(
     logs: tuple[str, ...],
     json_: str | None,
     mail_servers: tuple[str, ...],
-    window_s: int | None,
+    window: str | None,
+    since: str | None,
+    until: str | None,
     top: int,
     counting: str,
     rejects: str | None,
     **reading: Any,
 ) -> None:
     """Report on LOGS: files, folders, globs, or - for stdin; plain, gz, zst, xz or bz2."""
+    import dataclasses
+
     from mailripple.config import ReportOptions
+    from mailripple.parse.zone import read_moment, zone
     from mailripple.reporting import report as make
 
-    if window_s is not None and window_s % 60:
-        raise UsageError("the window must be a multiple of 60 seconds", where=f"--window {window_s}")
     options = ReportOptions(mail_servers, counting, top)
-    damaged = make(logs, _options(**reading), options, window_s=window_s, json_to=json_, rejects_to=rejects)
+    settings = _options(**reading)
+    where = zone(settings.zone)
+    settings = dataclasses.replace(
+        settings,
+        since=read_moment(since, where, "--since") if since else None,
+        until=read_moment(until, where, "--until") if until else None,
+    )
+    damaged = make(logs, settings, options, window_s=window_length(window), json_to=json_, rejects_to=rejects)
     raise SystemExit(3 if damaged else 0)
 
 
@@ -112,7 +123,11 @@ def events(logs: tuple[str, ...], rejects: str | None, **reading: Any) -> None:
 
 
 @cli.command()
-@click.argument("line")
+@click.argument("line", required=False)
+@click.option("--file", "log", metavar="LOG", help="Explain every line of LOG instead (plain or packed; - is stdin).")
+@click.option(
+    "--json", "json_", metavar="[FILE]", help="Write JSON to FILE (name.json; default: stdout) instead of the text."
+)
 @click.option(
     "--formats",
     "folders",
@@ -121,18 +136,13 @@ def events(logs: tuple[str, ...], rejects: str | None, **reading: Any) -> None:
     type=click.Path(path_type=Path),
     help="Folder of your own format files.",
 )
-def explain(line: str, folders: tuple[Path, ...]) -> None:
+def explain(line: str | None, log: str | None, json_: str | None, folders: tuple[Path, ...]) -> None:
     """Show how LINE (a log line; - reads lines from stdin) is read and what it counts into."""
-    from mailripple.explain import explain_line
-    from mailripple.formats import load_formats
-    from mailripple.outputs.safe import shown
+    from mailripple.explain import explain_all
 
-    formats = load_formats(folders)
-    lines = sys.stdin.buffer.read().split(b"\n") if line == "-" else [line.encode("utf-8", "surrogateescape")]
-    for text in lines:
-        if text or line != "-":
-            for part in explain_line(formats, text):
-                click.echo(shown(part))
+    if (line is None) == (log is None):
+        raise UsageError("give one line, or --file LOG", where="explain", todo="mailripple explain 'Oct 27 ... '")
+    explain_all(line, log, own_formats(folders), json_)
 
 
 @cli.command("formats")
@@ -188,6 +198,20 @@ def _options(zone: str | None, year: int | None, format_: str | None, folders: t
     return ReadOptions(zone or machine_zone(), now, zone is not None, year, own_formats(folders), format_)
 
 
+def window_length(text: str | None) -> int | None:
+    """Seconds of `300`, `5m`, `1h` or `1d`; None for None.  Raises UsageError."""
+    if text is None:
+        return None
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+    number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1)
+    length = int(number) * unit if number.isascii() and number.isdigit() and len(number) < 10 else 0
+    if length < 60 or length % 60:
+        raise UsageError(
+            f"no window of {text!r}", why="windows are whole minutes", where="--window", todo="give 60, 5m, 1h or 1d"
+        )
+    return length
+
+
 def own_formats(folders: tuple[Path, ...]) -> tuple[Path, ...]:
     """Folders of format files: those given must exist, the user's own is read if it does."""
     for folder in folders:
@@ -200,7 +224,7 @@ def own_formats(folders: tuple[Path, ...]) -> tuple[Path, ...]:
 def json_argument(arguments: list[str]) -> list[str]:
     """Let `--json` stand alone (stdout) or before a file name; a log's name behind it is never taken for one.
 
-    A file name is "-", or ends in .json, or lies in /dev; any name can be given as --json=NAME.
+    A file name ends in .json or lies in /dev; any name can be given as --json=NAME.
     """
     out: list[str] = []
     i = 0
@@ -211,7 +235,7 @@ def json_argument(arguments: list[str]) -> list[str]:
             out.append(arguments[i])
         else:
             following = arguments[i + 1] if i + 1 < len(arguments) else ""
-            named = following == "-" or following.endswith(".json") or following.startswith("/dev/")
+            named = following.endswith(".json") or following.startswith("/dev/")
             out.append(f"--json={following if named else '-'}")
             i += named
         i += 1
@@ -232,6 +256,12 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        full = ("error: no room for a temporary file", f"why: {error.strerror}", "try: free some space, or set TMPDIR")
+        click.echo("\n".join(full), err=True)
+        sys.exit(3)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ class ReadOptions:
 
     `zone` name of the zone of stamps without an offset; `zone_given` whether the operator named it; `year` of the
     first line of year-less logs, None to infer it; `formats` folders with the administrator's own format files;
-    `format` the id of the only message format to use, None for all; `now` UTC microseconds, the one clock of a run.
+    `format` the id of the only message format to use, None for all; `since` and `until` (UTC microseconds, half open)
+    bound the events that are counted; `now` UTC microseconds, the one clock of a run.
     """
 
     zone: str
@@ -21,6 +22,8 @@ class ReadOptions:
     year: int | None = None
     formats: tuple[Path, ...] = ()
     format: str | None = None
+    since: int | None = None
+    until: int | None = None
     seed: int | None = None
 
 
@@ -29,5 +32,5 @@ class ReportOptions:
     """What a report is asked for: addresses of the mail servers, if given, and the way of counting."""
 
     mail_servers: tuple[str, ...] = ()
-    counting: str = "fields"
+    counting: str = "tokens"
     top: int = 10

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mailripple import counts_kernel as kernel
+from mailripple import cells_kernel as kernel
+from mailripple import counts_kernel
 from mailripple.parse import layout as L
 from mailripple.parse import text
 from mailripple.parse.build import Kernels
@@ -183,7 +184,7 @@ def _together(parts: Sequence[Cells]) -> Cells:
 @functools.cache
 def kernels() -> Kernels:
     """The counting kernels, compiled or loaded once a process."""
-    return Kernels([text, kernel])
+    return Kernels([text, kernel, counts_kernel])
 
 
 class Counter:
@@ -319,7 +320,8 @@ def _unique_rows(parts: Sequence[IntArray]) -> IntArray:
         return parts[0]
     rows = np.concatenate(parts)
     rows = rows[np.lexsort((rows[:, 2], rows[:, 1], rows[:, 0]))]
-    return rows[np.concatenate([[True], np.any(rows[1:] != rows[:-1], axis=1)])]
+    found: IntArray = rows[np.concatenate([[True], np.any(rows[1:] != rows[:-1], axis=1)])]
+    return found
 
 
 def entity_totals(cells: Cells) -> npt.NDArray[Any]:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
-from mailripple.formats import FormatSet, Pattern
+import msgspec
+
+from mailripple.formats import FormatSet, Pattern, load_formats
 from mailripple.formats.language import Lit, Message
+from mailripple.outputs.safe import shown
+from mailripple.outputs.write import write_whole
 from mailripple.parse import layout as L
 from mailripple.parse import naive
-from mailripple.parse.record import time_text, values_of
+from mailripple.parse.record import text_of, time_text, values_of
+from mailripple.sources import BufferPool, ChunkReader, discover
 
 #: What an event counts into.
 COUNTS_INTO: dict[str, str] = {
@@ -31,6 +38,49 @@ COUNTS_INTO: dict[str, str] = {
     "imap.fail": "imap.fail",
 }
 _STAMPS = {L.NO_TIME: "no time", L.CIVIL_NO_YEAR: "no year, no zone", L.CIVIL: "no zone", L.UTC: "UTC known"}
+
+
+def explain_all(line: str | None, log: str | None, folders: Sequence[Path], json_to: str | None) -> None:
+    """Print how a line is read (`-`: the lines of stdin), or every line of a log; as JSON lines if asked for."""
+    formats = load_formats(folders)
+    made: list[bytes] = []
+    for text in _lines(line, log):
+        if json_to is not None:
+            made.append(msgspec.json.encode(explain_record(formats, text)) + b"\n")
+        else:
+            print("\n".join(shown(part) for part in explain_line(formats, text)))
+    if json_to is not None:
+        write_whole(json_to, b"".join(made))
+
+
+def _lines(line: str | None, log: str | None) -> Iterator[bytes]:
+    if log is None and line != "-":
+        yield (line or "").encode("utf-8", "surrogateescape")
+        return
+    pool = BufferPool()
+    sources, _ = discover([log or "-"])
+    for i, source in enumerate(sources):
+        with ChunkReader(source, i, pool) as reader:
+            for chunk in reader:
+                yield from chunk.text().splitlines()
+                chunk.release()
+
+
+def explain_record(formats: FormatSet, text: bytes) -> dict[str, Any]:
+    """The explanation as data: outcome (event, skip, other, blank, reject), format, pattern, kind, fields, counts."""
+    outcome = naive.read_line(formats, text)
+    record: dict[str, Any] = {"outcome": outcome.what, "line": text_of(text)}
+    if outcome.pattern is not None:
+        p = outcome.pattern
+        record |= {"format": p.format, "pattern": p.name, "match": p.match, "kind": p.kind or None}
+        record |= {"counts_into": COUNTS_INTO[p.kind]} if p.kind else {}
+    if outcome.line is not None:
+        stamp = time_text(outcome.line.ts).removesuffix("Z") if outcome.line.ts_kind else None
+        record |= {"stamp": stamp, "stamp_tells": _STAMPS[outcome.line.ts_kind]}
+        record |= values_of(outcome.line.fields, outcome.status)
+    if outcome.what == "reject":
+        record |= {"reason": L.REASONS[outcome.reason], "nearest": [shown(part) for part in _nearest(formats, text)]}
+    return record
 
 
 def explain_line(formats: FormatSet, text: bytes) -> Iterator[str]:

@@ -14,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
+import numpy as np
+
 from mailripple import counts as counting
 from mailripple.config import ReadOptions
 from mailripple.counts import Counter, Counts
@@ -22,7 +24,7 @@ from mailripple.formats import FormatSet, assemble, load_formats
 from mailripple.messages import LATENESS, InOrder, Stitcher
 from mailripple.parse import layout as L
 from mailripple.parse.compile import PatternName, Program, compile_formats
-from mailripple.parse.events import Parsed, Parser, random_seed
+from mailripple.parse.events import IntArray, Parsed, Parser, random_seed
 from mailripple.parse.prescan import Glimpse, Start, begin, glimpse, zone_notice
 from mailripple.parse.timemap import resolve
 from mailripple.parse.zone import Zone, year_of, zone
@@ -57,6 +59,8 @@ class Fold:
     """Stitch and count for sources that follow each other in time; `name` and `newest` moment of the last of them."""
 
     stitcher: Stitcher
+    since: int | None = None
+    until: int | None = None
     counter: Counter = field(default_factory=Counter)
     in_order: InOrder = field(default_factory=InOrder)
     name: str = ""
@@ -65,17 +69,27 @@ class Fold:
     def take(self, piece: Parsed, *, mail: bool) -> None:
         """Stitch and count the events of a piece; what may still be overtaken waits in `in_order`."""
         if not mail:
-            self.counter.count(piece.events.columns)
+            self.count(piece.events.columns)
             return
         for ready, late in self.in_order.take(piece.events.columns):
             if not late:
                 self.stitcher.step(ready)
-            self.counter.count(ready)
+            self.count(ready)
+
+    def count(self, columns: IntArray) -> None:
+        """Count the events that lie in [since, until); those without a time only where there are no bounds."""
+        if self.since is not None or self.until is not None:
+            ts = columns[L.COL["ts"]]
+            inside = ts >= (self.since if self.since is not None else 1)
+            if self.until is not None:
+                inside &= ts < self.until
+            columns = np.ascontiguousarray(columns[:, inside])
+        self.counter.count(columns)
 
     def close(self) -> Counts:
         for ready, _ in self.in_order.rest():
             self.stitcher.step(ready)
-            self.counter.count(ready)
+            self.count(ready)
         return self.counter.counts()
 
 
@@ -85,6 +99,8 @@ class Lane:
 
     parser: Parser
     zone: Zone
+    since: int | None = None
+    until: int | None = None
     folds: list[Fold] = field(default_factory=list)
 
     def read(
@@ -115,7 +131,8 @@ class Lane:
         others = [f for f in self.folds if begins >= f.newest - LATENESS * 1_000_000]
         found = max(rotations or others, key=lambda f: f.newest, default=None)
         if found is None:
-            found = Fold(Stitcher(self.parser.key(b"relay", 2), self.parser.key(b"::1", 1)))
+            stitcher = Stitcher(self.parser.key(b"relay", 2), self.parser.key(b"::1", 1))
+            found = Fold(stitcher, self.since, self.until)
             self.folds.append(found)
         found.name = name
         return found
@@ -171,7 +188,7 @@ def read_all(
         )
         for i, s in enumerate(sources)
     ]
-    lanes = [Lane(Parser(program, seed), where) for _ in range(2)]
+    lanes = [Lane(Parser(program, seed), where, options.since, options.until) for _ in range(2)]
     pool = BufferPool()
 
     def run_lane(number: int) -> list[Counts]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from mailripple.errors import Notice
 from mailripple.parse import layout as L
+from mailripple.parse.compile import PatternName
 from mailripple.parse.events import Parsed
 
 
@@ -90,6 +91,15 @@ class SourceTally:
     def skipped(self) -> int:
         """Lines known and skipped on purpose, by a pattern or because they are another program's."""
         return int(self.patterns.sum()) - self.events + self.blank + sum(self.other.values())
+
+    def by_format(self, patterns: Sequence[PatternName]) -> dict[str, dict[str, int]]:
+        """Events and named skips by format."""
+        found: dict[str, dict[str, int]] = {}
+        for i, p in enumerate(patterns):
+            if self.patterns[i]:
+                counts = found.setdefault(p.format, {"events": 0, "skipped": 0})
+                counts["events" if p.kind else "skipped"] += int(self.patterns[i])
+        return found
 
     def notices(self) -> list[Notice]:
         """What the operator should know of this source."""

@@ -201,14 +201,14 @@ class Comparison:
         if kind == L.KIND_TO:
             count = rcpts << 40
         else:
-            count = min(int(f["nrcpts"]), 1 << 20) << 40 if "nrcpts" in f else -1
+            count = _number(f["nrcpts"], 1 << 20) << 40 if "nrcpts" in f else -1
         return {
             "account": self.name(account) if account is not None else 0,
             "queue": self._key(f, "queue_id", 2),
             "link": self._link(f, kind),
             "sender": self.parser.key(sender.lower(), 2) if sender is not None else 0,
             "count": count,
-            "pid": min(int(f["pid"]), 1 << 40) if f.get("pid", b"").isdigit() else 0,
+            "pid": _number(f.get("pid", b""), 1 << 40),
             "relay": self._key(f, "relay_ip", 1),
         }
 
@@ -240,6 +240,13 @@ class Comparison:
             alone = joined([line])
             found += [f"line {line[:2000]!r} ({len(line)} bytes)", *_told(self.kernel(alone), self.reference(alone))]
         return [f"{len(several)} of {len(lines)} lines", *found]
+
+
+def _number(text: bytes, limit: int) -> int:
+    """Value of digits, at most `limit`; 0 for what is no number."""
+    if not text.isdigit():
+        return 0
+    return limit if len(text.lstrip(b"0")) > 18 else min(int(text[-18:]), limit)
 
 
 def _told(kernel: Reading, reference: Reading) -> list[str]:

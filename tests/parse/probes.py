@@ -11,8 +11,8 @@ from mailripple.parse.clock import (
     stamp_iso,
     stamp_rfc3164,
 )
+from mailripple.parse.elements import skip_program, skip_structured_data
 from mailripple.parse.emit import qtype_code
-from mailripple.parse.machine import skip_program, skip_structured_data
 from mailripple.parse.native import entry
 from mailripple.parse.text import (
     equal,

@@ -78,22 +78,28 @@ class Summary:
     def as_json(self) -> dict[str, Any]:
         """The report as JSON data; keys are stable."""
         return {
-            "mailripple": __version__,
-            "zone": self.zone.name,
-            "first": time_text(self.first) if self.first is not None else None,
-            "last": time_text(self.last) if self.last is not None else None,
+            "schema": "mailripple.report/1",
+            "version": __version__,
+            "span": {
+                "first": time_text(self.first) if self.first is not None else None,
+                "last": time_text(self.last) if self.last is not None else None,
+            },
             "totals": self.totals,
-            "mail_servers": self.mail_servers,
-            "D_q_note": self.dq_note,
+            "assumed": {
+                "zone": self.zone.name,
+                "sources": {s["source"]: s["assumed"] for s in self.sources if s["assumed"]},
+                "mail_servers": self.mail_servers,
+                "mail_servers_how": self.dq_note,
+            },
             "series": {
                 "start": time_text(self.series.start * 1_000_000),
                 "window_s": self.series.window_s,
                 "columns": {name: values.tolist() for name, values in self.series.columns.items()},
             },
-            "top_deferred_domains": self.domains,
-            "busiest_clients": self.clients,
-            "busiest_accounts": self.accounts,
-            "busiest_dns_clients": self.dns_clients,
+            "top_deferred": self.domains,
+            "top_clients": self.clients,
+            "top_accounts": self.accounts,
+            "top_dns_clients": self.dns_clients,
             "sources": self.sources,
             "skipped": self.skipped,
             "rejects": self.rejects,
@@ -162,7 +168,7 @@ def summarise(
         top_entities(totals, counting.CLIENT, "mail.rcpt", top, "client_ip", names.address),
         top_entities(totals, counting.ACCOUNT, "mail.rcpt", top, "account", names.text),
         top_dns_clients(totals, top, names),
-        [_source(t) for t in sources],
+        [_source(t, patterns) for t in sources],
         _skips(sources, patterns, names),
         [
             {"source": shown(r.source), "line": r.line, "reason": r.reason, "text": shown(r.text, 300)}
@@ -289,7 +295,7 @@ def top_dns_clients(totals: npt.NDArray[Any], top: int, names: Names) -> list[di
     ]
 
 
-def _source(t: SourceTally) -> dict[str, Any]:
+def _source(t: SourceTally, patterns: Sequence[PatternName]) -> dict[str, Any]:
     return {
         "source": shown(t.name),
         "server": shown(t.server),
@@ -298,6 +304,7 @@ def _source(t: SourceTally) -> dict[str, Any]:
         "events": t.events,
         "skipped": t.skipped,
         "rejected": t.rejected,
+        "formats": t.by_format(patterns),
         "first": time_text(t.first) if t.first is not None else None,
         "last": time_text(t.last) if t.last is not None else None,
         "assumed": t.assumed,

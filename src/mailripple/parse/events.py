@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mailripple.parse import clock, emit, machine, text
+from mailripple.parse import clock, elements, emit, keys, machine, text
 from mailripple.parse import layout as L
 from mailripple.parse.build import Kernels
 from mailripple.parse.compile import PatternName, Program
@@ -93,7 +93,7 @@ class Parsed:
 @functools.cache
 def kernels() -> Kernels:
     """The parsing kernels, compiled or loaded once a process."""
-    return Kernels([text, clock, emit, machine])
+    return Kernels([text, clock, emit, elements, keys, machine])
 
 
 class Parser:

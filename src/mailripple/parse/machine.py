@@ -8,277 +8,13 @@ times the number of alternatives.  `run` is what Python calls.
 from __future__ import annotations
 
 from mailripple.parse import layout as L
-from mailripple.parse.clock import stamp_dmy, stamp_inner, stamp_iso, stamp_rfc3164
-from mailripple.parse.emit import (
-    address_key,
-    bracket_key,
-    emit,
-    keep_address,
-    name_key,
-    put_rcpt,
-    set_slot,
-    slot_begin,
-    slot_end,
-    text_key,
-)
+from mailripple.parse.elements import literal_at, step_search, step_typed
+from mailripple.parse.emit import address_key, emit, name_key, slot_begin, slot_end, text_key
+from mailripple.parse.keys import run_keys
 from mailripple.parse.native import entry, i64, part, put64, u8
-from mailripple.parse.text import (
-    V4_KEY,
-    equal,
-    find_byte,
-    find_text,
-    hash_text,
-    hex_value,
-    is_alnum,
-    is_digit,
-    read_ipv4,
-    skip_addr,
-    skip_address_text,
-    skip_digits,
-    skip_qid,
-    skip_quoted,
-    skip_word,
-)
+from mailripple.parse.text import equal, find_byte, hash_text
 
 ROW_BYTES = 8 * L.ROW
-
-
-@part
-def keep(ctx: int, slot: int, p: int, e: int) -> int:
-    """Keep a value if the pattern wants it (slot -1: it does not)."""
-    if slot >= 0:
-        set_slot(ctx, slot, p, e)
-
-
-@part
-def literal_at(ctx: int, row: int, p: int, e: int) -> int:
-    """Position behind the row's literal if it stands at p, else -1.  a, b: 8 bytes and mask; c: length; d: rest."""
-    n = i64(row + 24)
-    if p + n > e or (i64(p) ^ i64(row + 8)) & i64(row + 16) != 0:
-        return -1
-    if n > 8 and not equal(p + 8, i64(ctx + L.LITS) + i64(row + 32), n - 8):
-        return -1
-    return p + n
-
-
-@part
-def read_address(ctx: int, slot: int, p: int, e: int) -> int:
-    """Keep the IP address at p (`IPv6:` in front and a zone behind allowed); its end, or -1."""
-    start = p
-    if e - p > 5 and (i64(p) | 0x202020) & 0xFFFFFFFFFF == 0x3A36767069:
-        start = p + 5
-    out = i64(ctx + L.SCRATCH)
-    stop = read_ipv4(start, e, out)
-    key = V4_KEY + i64(out)
-    if stop < 0 or is_address_byte(u8(stop)):
-        stop = skip_address_text(start, e)
-        if stop - start < 2:
-            return -1
-        key = address_key(ctx, start, stop)
-        if key == 0:
-            return -1
-    if slot >= 0:
-        keep_address(ctx, slot, start, stop, key)
-    return skip_zone(stop, e) if stop < e and u8(stop) == 37 else stop
-
-
-@part
-def is_address_byte(c: int) -> int:
-    return c == 46 or c == 58 or hex_value(c) >= 0
-
-
-@part
-def read_addr(ctx: int, slot: int, p: int, e: int) -> int:
-    """Keep the address at p without its angle brackets; its end."""
-    stop = skip_addr(p, e, ctx + L.UNCLOSED)
-    if slot >= 0:
-        if stop - p >= 2 and u8(p) == 60 and u8(stop - 1) == 62:
-            set_slot(ctx, slot, p + 1, stop - 1)
-        else:
-            set_slot(ctx, slot, p, stop)
-    return stop
-
-
-@part
-def read_addrs(ctx: int, slot: int, p: int, e: int) -> int:
-    """Keep the list of addresses at p and add each to the recipients; its end."""
-    start = p
-    put64(ctx + L.UNCLOSED, 0)
-    while True:
-        stop = skip_addr(p, e, ctx + L.UNCLOSED)
-        if stop > p:
-            put_rcpt(ctx, p, stop)
-        if stop + 1 < e and u8(stop) == 44 and u8(stop + 1) != 32:
-            p = stop + 1
-            continue
-        break
-    keep(ctx, slot, start, stop)
-    return stop
-
-
-@part
-def read_peer(ctx: int, slot: int, ip_slot: int, p: int, e: int) -> int:
-    """Keep `name [address]` and, apart, the last bracketed address."""
-    keep(ctx, slot, p, e)
-    bracket_key(ctx, p, e, ip_slot)
-    return e
-
-
-@part
-def skip_program(p: int, e: int) -> int:
-    """End of a program's name: letters, digits and `-_./@+`."""
-    while p < e:
-        c = u8(p)
-        if not is_alnum(c) and c != 45 and c != 46 and c != 47 and c != 64 and c != 95 and c != 43:
-            break
-        p += 1
-    return p
-
-
-@part
-def read_host(ctx: int, slot: int, p: int, e: int) -> int:
-    """Keep the word at p as the host and go behind its space, unless the word is the program itself."""
-    stop = skip_word(p, e)
-    if stop == p:
-        return -1
-    if stop == e:
-        return p
-    bracket = find_byte(p, stop, 91)
-    if u8(stop - 1) == 58 or bracket > p:
-        return p
-    keep(ctx, slot, p, stop)
-    return stop + 1
-
-
-@part
-def skip_structured_data(p: int, e: int) -> int:
-    """Behind the structured data of RFC 5424: `-`, or `[...]` once or more with quoted values."""
-    if p < e and u8(p) == 45:
-        return p + 1
-    if p >= e or u8(p) != 91:
-        return -1
-    while p < e and u8(p) == 91:
-        while p < e and u8(p) != 93:
-            if u8(p) == 34:
-                p = skip_quoted(p, e)
-                if p < 0:
-                    return -1
-            else:
-                p += 1
-        if p >= e:
-            return -1
-        p += 1
-    return p
-
-
-@part
-def read_time(ctx: int, which: int, p: int, e: int) -> int:
-    if which == L.T_RFC3164:
-        return stamp_rfc3164(ctx, p, e)
-    if which == L.T_ISO:
-        return stamp_iso(ctx, p, e)
-    if which == L.T_INNER:
-        return stamp_inner(ctx, p, e)
-    return stamp_dmy(ctx, p, e)
-
-
-@part
-def run_keys(ctx: int, row: int, p: int, e: int) -> int:
-    """`key=value, key=value, ...` up to e; rows behind `row` are the keys.  First value wins; unknown keys are passed.
-
-    Servers write their keys in a fixed order, so the search begins behind the last key found.
-
-    Key rows: a, b: name with its `=` (8 bytes and mask); c: length; d: place of the rest of the name, and of the
-    terminator, in the literals (rest | terminator << 20 | its length << 40 | type << 50); slot.
-    """
-    count = i64(row + 8)
-    first = row + ROW_BYTES
-    last = first + ROW_BYTES * count
-    k = first
-    put64(ctx + L.UNCLOSED, 0)
-    while p < e:
-        word = i64(p)
-        tried = 0
-        while tried < count:
-            if (word ^ i64(k + 8)) & i64(k + 16) == 0 and literal_name(ctx, k, p, e):
-                break
-            k += ROW_BYTES
-            if k == last:
-                k = first
-            tried += 1
-        if tried == count:
-            p = behind(ctx, 0, 0, p, e)
-            continue
-        p = read_key(ctx, k, p + i64(k + 24), e)
-        k += ROW_BYTES
-        if k == last:
-            k = first
-    return p
-
-
-@part
-def literal_name(ctx: int, k: int, p: int, e: int) -> int:
-    n = i64(k + 24)
-    return p + n <= e and (n <= 8 or equal(p + 8, i64(ctx + L.LITS) + (i64(k + 32) & 0xFFFFF), n - 8))
-
-
-@part
-def behind(ctx: int, ends: int, n: int, p: int, e: int) -> int:
-    """Start of the next key: behind the `, ` at or after p with which the terminator begins.  n 0: plain `, `."""
-    if n <= 2:
-        while True:
-            at = find_byte(p, e, 44)
-            if at < 0 or at + 1 >= e:
-                return e
-            if u8(at + 1) == 32:
-                return at + 2
-            p = at + 1
-    at = find_text(p, e, i64(ctx + L.LITS) + ends, n)
-    return e if at < 0 else at + 2
-
-
-@part
-def behind_last(p: int, e: int, text: int, n: int) -> int:
-    """Behind the last place of the text in [p, e), or p: what stands before it may be a client's claim."""
-    while True:
-        at = find_text(p, e, text, n)
-        if at < 0:
-            return p
-        p = at + n
-
-
-@part
-def read_key(ctx: int, k: int, p: int, e: int) -> int:
-    """Read one value and go to the next key."""
-    spec = i64(k + 32)
-    n = (spec >> 40) & 0x3FF
-    kind = spec >> 50
-    slot = i64(k + 40)
-    taken = slot >= 0 and i64(ctx + L.HAVE) & (1 << slot) != 0
-    if taken:
-        slot = -1
-    if kind == L.ADDR:
-        return behind(ctx, (spec >> 20) & 0xFFFFF, n, read_addr(ctx, slot, p, e), e)
-    if kind == L.INT:
-        stop = skip_digits(p, e)
-        if stop > p and stop - p <= 18:
-            keep(ctx, slot, p, stop)
-        return behind(ctx, (spec >> 20) & 0xFFFFF, n, stop, e)
-    if kind >= L.LAST_PEER:
-        kind -= L.LAST_PEER - L.PEER
-        p = behind_last(p, e, i64(ctx + L.LITS) + ((spec >> 20) & 0xFFFFF), n)
-        n = 0
-    following = e if n == 0 else behind(ctx, (spec >> 20) & 0xFFFFF, n, p, e)
-    stop = following
-    if following < e or (e - p >= 2 and u8(e - 2) == 44 and u8(e - 1) == 32):
-        stop = following - 2
-    if kind >= L.PEER and not taken and i64(ctx + L.HAVE) & (1 << (kind - L.PEER)) == 0:
-        read_peer(ctx, slot, kind - L.PEER, p, stop)
-    elif kind == L.IP and slot >= 0:
-        keep_address(ctx, slot, p, stop, address_key(ctx, p, stop))
-    else:
-        keep(ctx, slot, p, stop)
-    return following
 
 
 @part
@@ -353,88 +89,6 @@ def reject(ctx: int, reason: int, p: int) -> int:
 
 
 @part
-def step_typed(ctx: int, op: int, row: int, p: int, e: int) -> int:
-    """The elements that read a value of their own shape; the position behind it, or -1."""
-    slot = i64(row + 40)
-    if op == L.WORD_OP:
-        stop = skip_word(p, e)
-    elif op == L.INT:
-        stop = skip_digits(p, e)
-        if stop - p > 18:
-            return -1
-    elif op == L.QID:
-        stop = skip_qid(p, e)
-    elif op == L.IP:
-        return then(row, read_address(ctx, slot, p, e), e)
-    elif op == L.ADDR:
-        put64(ctx + L.UNCLOSED, 0)
-        return then(row, read_addr(ctx, slot, p, e), e)
-    elif op == L.ADDRS:
-        return then(row, read_addrs(ctx, slot, p, e), e)
-    elif op == L.PROGRAM:
-        stop = skip_program(p, e)
-    else:
-        return step_rare(ctx, op, row, p, e)
-    if stop <= p:
-        return -1
-    keep(ctx, slot, p, stop)
-    return then(row, stop, e)
-
-
-@part
-def then(row: int, p: int, e: int) -> int:
-    """Position behind the short literal that the compiler joined to an element, if it stands at p; else -1."""
-    n = i64(row + 24)
-    if p < 0 or p + n > e or (i64(p) ^ i64(row + 8)) & i64(row + 16) != 0:
-        return -1
-    return p + n
-
-
-@part
-def skip_zone(p: int, e: int) -> int:
-    """Behind the `%eth0` of a scoped IPv6 address."""
-    p += 1
-    while p < e and (is_digit(u8(p)) or (u8(p) | 32 >= 97 and u8(p) | 32 <= 122)):
-        p += 1
-    return p
-
-
-@part
-def step_rare(ctx: int, op: int, row: int, p: int, e: int) -> int:
-    """Elements that stand once in a line at most."""
-    slot = i64(row + 40)
-    if op == L.TIME:
-        return then(row, read_time(ctx, i64(row + 32), p, e), e)
-    if op == L.HOST:
-        return read_host(ctx, slot, p, e)
-    if op == L.SD:
-        return skip_structured_data(p, e)
-    if op == L.PEER:
-        return read_peer(ctx, slot, i64(row + 8), p, e)
-    if op == L.ADDRESS:
-        start = slot_begin(ctx, slot)
-        stop = slot_end(ctx, slot)
-        keep_address(ctx, slot, start, stop, address_key(ctx, start, stop))
-        return p
-    return -1
-
-
-@part
-def step_search(ctx: int, op: int, row: int, p: int, e: int) -> int:
-    """`{field}`: up to the literal (UNTIL goes behind it, UPTO stays before it), or the rest."""
-    slot = i64(row + 40)
-    if op == L.REST:
-        keep(ctx, slot, p, e)
-        return e
-    n = i64(row + 24)
-    at = find_text(p, e, i64(ctx + L.LITS) + i64(row + 32), n)
-    if at < 0:
-        return -1
-    keep(ctx, slot, p, at)
-    return at + n if op == L.UNTIL else at
-
-
-@part
 def save(ctx: int, depth: int, pc: int, p: int) -> int:
     at = i64(ctx + L.STACK) + 48 * depth
     put64(at, pc)
@@ -454,6 +108,15 @@ def restore(ctx: int, depth: int) -> int:
     put64(ctx + L.TS_KIND, i64(at + 40))
     put64(ctx + L.STATUS, 0)
     return at
+
+
+@part
+def finish(ctx: int, row: int, op: int, rcpt0: int) -> int:
+    """The line is understood: count its pattern, and write the event if it is one."""
+    count_pattern(ctx, i64(row + 8))
+    if op == L.EMIT:
+        emit(ctx, i64(row + 8), i64(row + 16), rcpt0)
+    return 0
 
 
 @part
@@ -500,16 +163,9 @@ def execute(ctx: int, pc: int, start: int, e: int) -> int:
             depth = 0
             put64(ctx + L.KNOWN, 1)
             continue
-        elif op == L.EMIT:
+        elif op == L.EMIT or op == L.SKIP:
             if p == e:
-                count_pattern(ctx, i64(row + 8))
-                emit(ctx, i64(row + 8), i64(row + 16), rcpt0)
-                return 0
-            p = -1
-        elif op == L.SKIP:
-            if p == e:
-                count_pattern(ctx, i64(row + 8))
-                return 0
+                return finish(ctx, row, op, rcpt0)
             p = -1
         elif op == L.FAIL:
             p = -1

@@ -12,7 +12,8 @@ from mailripple.tables import STATUSES
 
 _ADDRESSES = ("client_ip", "relay_ip")
 _NUMBERS = ("pid", "nrcpts", "size", "repeat")
-_LOWER = ("rcpt_domain",)
+# Of Python's calendar: a line may claim 9999-12-31T23:59:59-02:00.
+_FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
 
 
 def text_of(value: bytes) -> str:
@@ -30,7 +31,7 @@ def values_of(fields: Mapping[str, bytes], status: int) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for name, raw in fields.items():
         if name in _NUMBERS:
-            out[name] = int(raw) if raw.isdigit() else text_of(raw)
+            out[name] = int(raw) if raw.isdigit() and len(raw) <= 18 else text_of(raw)
         elif name in _ADDRESSES:
             found = address(raw)
             out[name] = str(found) if found is not None else text_of(raw)
@@ -62,8 +63,8 @@ def _bare(text: bytes) -> bytes:
 
 
 def time_text(micros: int) -> str:
-    """Microseconds since 1970 (UTC) as ISO 8601 with `Z`."""
-    moment = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=micros)
+    """Microseconds since 1970 (UTC) as ISO 8601 with `Z`; beyond the years 1 to 9999 the first or last moment."""
+    moment = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=min(max(micros, _FIRST), _LAST))
     shown = moment.isoformat(timespec="microseconds" if micros % 1_000_000 else "seconds")
     return shown.replace("+00:00", "Z")
 

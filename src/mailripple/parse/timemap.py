@@ -59,7 +59,7 @@ def in_year(civil: IntArray, year: int) -> IntArray:
 def resolve(state: TimeMap, columns: IntArray, zone: Zone) -> TimeMap:
     """Make the column `ts` UTC, in place; returns the map for the next part.
 
-    `columns` (14, n) int64.  The stamp kind in `code` becomes UTC where there is a time, and stays 0 where there is none.
+    `columns` (14, n) int64.  The stamp kind in `code` becomes UTC where there is a time.
     """
     ts = columns[L.COL["ts"]]
     code = columns[L.COL["code"]]
@@ -109,7 +109,7 @@ def _years(state: TimeMap, ts: IntArray, yearless: npt.NDArray[np.bool_]) -> Tim
         year = year if dated is None else _nearest_year(before, dated)
     if max(before, int(stamps.max())) - min(before, int(stamps.min())) <= HALF_YEAR:
         ts[places] = in_year(stamps, year)
-        return replace(state, year=year, civil=last)
+        return replace(state, year=year, civil=last, dated=None)
     step = np.diff(stamps, prepend=before)
     years = year + np.cumsum(np.where(step < -HALF_YEAR, 1, np.where(step > HALF_YEAR, -1, 0)))
     out = np.empty_like(stamps)
@@ -117,7 +117,7 @@ def _years(state: TimeMap, ts: IntArray, yearless: npt.NDArray[np.bool_]) -> Tim
         chosen = np.clip(years, *YEARS) == one
         out[chosen] = in_year(stamps[chosen], int(one))
     ts[places] = out
-    return replace(state, year=int(years[-1]), civil=last)
+    return replace(state, year=int(years[-1]), civil=last, dated=None)
 
 
 def _nearest_year(civil: int, moment: int) -> int:

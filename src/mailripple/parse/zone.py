@@ -46,12 +46,12 @@ class Zone:
 
     def __init__(self, name: str, info: dt.tzinfo) -> None:
         self.name = name
-        self._info = info
+        self.info = info
         self._years: dict[int, tuple[Change, ...]] = {}
 
     def offset_at(self, utc: int) -> int:
         """Offset east of UTC at a moment, microseconds."""
-        moment = dt.datetime.fromtimestamp(min(max(utc, _FIRST), _LAST) // SECOND, tz=dt.UTC).astimezone(self._info)
+        moment = dt.datetime.fromtimestamp(min(max(utc, _FIRST), _LAST) // SECOND, tz=dt.UTC).astimezone(self.info)
         found = moment.utcoffset()
         assert found is not None
         return int(found.total_seconds()) * SECOND
@@ -97,6 +97,22 @@ def zone(name: str) -> Zone:
         raise ConfigError(
             f"unknown time zone {name!r}", why=str(error), where="--tz", todo="give a name such as Europe/Berlin or UTC"
         ) from error
+
+
+def read_moment(text: str, where: Zone, option: str) -> int:
+    """UTC microseconds of `2024-10-27`, `2024-10-27T01:30` or `2024-10-27T01:30:00+02:00`; without an offset it is
+    the zone's time (the first of two, where the clock is set back).  Raises ConfigError.
+    """
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(
+            f"{text!r} is no time", why=str(error), where=option, todo="give 2024-10-27 or 2024-10-27T01:30[+02:00]"
+        ) from error
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=where.info)
+    since = moment.astimezone(dt.UTC) - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    return since // dt.timedelta(microseconds=1)
 
 
 def machine_zone(environment: dict[str, str] | None = None) -> str:

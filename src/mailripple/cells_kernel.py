@@ -1,0 +1,255 @@
+"""Kernel: the tables that `counts_kernel` counts into.
+
+Servers are counted by the minute, in rows of `METRICS` 32-bit counters.  All other entities are counted by 10 minutes
+in 48-byte cells (key, window, kind, 16 16-bit counters), which are appended; an index of the current window finds an
+entity's cell.  Cells of the same entity and window may occur more than once; they add up.
+"""
+
+from __future__ import annotations
+
+from mailripple.parse.native import entry, i64, mulmix, part, prefetch, put16, put32, put64, shr, u16, u32
+from mailripple.parse.text import K1, K2
+
+# words of the state block
+SERVERS, SERVERS_MASK, SERVERS_N, ROWS, ROWS_CAP, LAST_SERVER, LAST_MINUTE, LAST_ROW = range(0, 64, 8)
+INDEX, INDEX_MASK, INDEX_N, GENERATION, WINDOW, OUT, OUT_CAP, OUT_N = range(64, 128, 8)
+LOOKUPS, LOOKUPS_MASK, LOOKUPS_N, LOOKUPS_NOW = range(128, 160, 8)
+PAIRS, PAIRS_MASK, PAIRS_N, PAIRS_FULL, WINDOW_ROWS, CAPPED, STRAY = range(160, 216, 8)
+STATE_WORDS = 28
+
+METRICS = 48
+#: Events between two looks at how full the tables are.
+BATCH = 64
+#: Cells that a batch can make at most: a message of 2**20 recipients fills 17 of its client and 17 of its account.
+ROOM = 48 * BATCH
+CELL = 48
+TOTAL = 80
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+#: A repeated question (same client, name and type) within that time is the resolver's doing, not the user's.
+REPEAT = 5 * SECOND
+#: Entities in one window beyond which new ones are no longer counted apart (floods of made-up names).
+WINDOW_CAP = 1_000_000
+
+
+@part
+def mix(a: int, b: int) -> int:
+    return mulmix(a ^ K1, b ^ K2)
+
+
+@part
+def server_row(state: int, server: int, minute: int) -> int:
+    """Address of the counters of a server in a minute."""
+    if server == i64(state + LAST_SERVER) and minute == i64(state + LAST_MINUTE):
+        return i64(state + LAST_ROW)
+    table = i64(state + SERVERS)
+    mask = i64(state + SERVERS_MASK)
+    at = mix(server, minute) & mask
+    while True:
+        index = i64(table + 8 * at)
+        row = i64(state + ROWS) + index * (16 + 4 * METRICS)
+        if index == 0 or (i64(row) == server and i64(row + 8) == minute):
+            break
+        at = (at + 1) & mask
+    if index == 0:
+        index = i64(state + SERVERS_N) + 1
+        put64(state + SERVERS_N, index)
+        put64(table + 8 * at, index)
+        row = i64(state + ROWS) + index * (16 + 4 * METRICS)
+        put64(row, server)
+        put64(row + 8, minute)
+    put64(state + LAST_SERVER, server)
+    put64(state + LAST_MINUTE, minute)
+    put64(state + LAST_ROW, row)
+    return row
+
+
+@part
+def add(row: int, metric: int, n: int) -> int:
+    """Add to a server's counter."""
+    at = row + 16 + 4 * metric
+    put32(at, u32(at) + n)
+    return 0
+
+
+@part
+def new_cell(state: int, key: int, kind: int, window: int) -> int:
+    """Append an empty cell to the rows that leave; its number."""
+    n = i64(state + OUT_N)
+    cell = i64(state + OUT) + CELL * n
+    put64(cell, key)
+    put64(cell + 8, (window << 8) | kind)
+    for k in range(16, CELL, 8):
+        put64(cell + k, 0)
+    put64(state + OUT_N, n + 1)
+    return n
+
+
+@part
+def find_cell(state: int, kind: int, key: int) -> int:
+    """Address of the entity's slot in the index; it is free if its second word is of an earlier generation."""
+    table = i64(state + INDEX)
+    mask = i64(state + INDEX_MASK)
+    generation = i64(state + GENERATION)
+    at = mix(key, kind) & mask
+    while True:
+        slot = table + 16 * at
+        word = i64(slot + 8)
+        if word >> 35 != generation or (i64(slot) == key and (word >> 32) & 7 == kind):
+            return slot
+        at = (at + 1) & mask
+
+
+@part
+def entity_cell(state: int, kind: int, key: int, window: int) -> int:
+    """The entity's slot in the index of the current window; 0 where the event is not counted by entity.
+
+    A window's first event of an entity makes a cell.  An event of an earlier window has a cell of its own.
+    """
+    if window != i64(state + WINDOW):
+        put64(state + STRAY, i64(state + GENERATION) << 35 | kind << 32 | new_cell(state, key, kind, window))
+        return state + STRAY - 8
+    slot = find_cell(state, kind, key)
+    if i64(slot + 8) >> 35 == i64(state + GENERATION):
+        return slot
+    if i64(state + WINDOW_ROWS) >= WINDOW_CAP:
+        put64(state + CAPPED, i64(state + CAPPED) + 1)
+        return 0
+    put64(state + WINDOW_ROWS, i64(state + WINDOW_ROWS) + 1)
+    put64(state + INDEX_N, i64(state + INDEX_N) + 1)
+    put64(slot, key)
+    put64(slot + 8, i64(state + GENERATION) << 35 | kind << 32 | new_cell(state, key, kind, window))
+    return slot
+
+
+@part
+def bump(state: int, slot: int, counter: int, n: int) -> int:
+    """Add to a counter of the slot's cell; one that would overflow goes on in a new cell."""
+    while slot != 0 and n > 0:
+        word = i64(slot + 8)
+        cell = i64(state + OUT) + CELL * (word & 0xFFFFFFFF)
+        at = cell + 16 + 2 * counter
+        added = min(n, 65535 - u16(at))
+        put16(at, u16(at) + added)
+        n -= added
+        if n > 0:
+            fresh = new_cell(state, i64(cell), i64(cell + 8) & 0xFF, i64(cell + 8) >> 8)
+            put64(slot + 8, word >> 32 << 32 | fresh)
+    return 0
+
+
+@part
+def forget_cells(state: int) -> int:
+    """Make the index empty; entities of the window that come again have a second cell."""
+    put64(state + INDEX_N, 0)
+    put64(state + GENERATION, i64(state + GENERATION) + 1)
+    return 0
+
+
+@part
+def turn_window(state: int, window: int) -> int:
+    """Begin the window if it is a later one: what the index holds is of an earlier generation then."""
+    if window > i64(state + WINDOW):
+        put64(state + WINDOW, window)
+        put64(state + WINDOW_ROWS, 0)
+        forget_cells(state)
+    return 0
+
+
+@entry
+def add_up(table: int, mask: int, used: int, rows: int, begin: int, end: int) -> int:
+    """Add cells into a table of totals by key and kind (rows of key, kind, 16 32-bit counters).
+
+    Returns the number of the first cell for which the table is too full; `used` is the address of its number of rows.
+    """
+    for n in range(begin, end):
+        if 2 * i64(used) > mask:
+            return n
+        cell = rows + CELL * n
+        ahead = cell + 8 * CELL if n + 8 < end else cell
+        place = table + TOTAL * (mix(i64(ahead), i64(ahead + 8) & 0xFF) & mask)
+        prefetch(place)
+        prefetch(place + TOTAL - 1)
+        key = i64(cell)
+        kind = i64(cell + 8) & 0xFF
+        at = mix(key, kind) & mask
+        slot = table + TOTAL * at
+        while i64(slot) != 0 and (i64(slot) != key or i64(slot + 8) != kind):
+            at = (at + 1) & mask
+            slot = table + TOTAL * at
+        if i64(slot) == 0:
+            put64(slot, key)
+            put64(slot + 8, kind)
+            put64(used, i64(used) + 1)
+        for k in range(16):
+            put32(slot + 16 + 4 * k, u32(slot + 16 + 4 * k) + u16(cell + 16 + 2 * k))
+    return end
+
+
+@entry
+def move_totals(old: int, slots: int, new: int, mask: int) -> int:
+    """Copy a table of totals into a larger, empty one."""
+    for n in range(slots):
+        row = old + TOTAL * n
+        if i64(row) == 0:
+            continue
+        at = mix(i64(row), i64(row + 8)) & mask
+        while i64(new + TOTAL * at) != 0:
+            at = (at + 1) & mask
+        for k in range(0, TOTAL, 8):
+            put64(new + TOTAL * at + k, i64(row + k))
+    return 0
+
+
+@entry
+def rebuild_servers(state: int, table: int, mask: int) -> int:
+    """Index the server rows anew in a larger table."""
+    for index in range(1, i64(state + SERVERS_N) + 1):
+        row = i64(state + ROWS) + index * (16 + 4 * METRICS)
+        at = mix(i64(row), i64(row + 8)) & mask
+        while i64(table + 8 * at) != 0:
+            at = (at + 1) & mask
+        put64(table + 8 * at, index)
+    put64(state + SERVERS, table)
+    put64(state + SERVERS_MASK, mask)
+    put64(state + LAST_MINUTE, -2)
+    return 0
+
+
+@entry
+def rebuild_lookups(state: int, table: int, mask: int, since: int) -> int:
+    """Copy the look-ups that are not older than `since`; how many."""
+    old = i64(state + LOOKUPS)
+    kept = 0
+    for k in range(i64(state + LOOKUPS_MASK) + 1):
+        slot = old + 16 * k
+        if i64(slot) == 0 or i64(slot + 8) < since:
+            continue
+        at = shr(i64(slot), 1) & mask
+        while i64(table + 16 * at) != 0:
+            at = (at + 1) & mask
+        put64(table + 16 * at, i64(slot))
+        put64(table + 16 * at + 8, i64(slot + 8))
+        kept += 1
+    put64(state + LOOKUPS, table)
+    put64(state + LOOKUPS_MASK, mask)
+    put64(state + LOOKUPS_N, kept)
+    return kept
+
+
+@entry
+def rebuild_pairs(state: int, table: int, mask: int) -> int:
+    """Copy the pairs into a larger table."""
+    old = i64(state + PAIRS)
+    for k in range(i64(state + PAIRS_MASK) + 1):
+        slot = old + 24 * k
+        if i64(slot) == 0:
+            continue
+        at = shr(i64(slot), 3) & mask
+        while i64(table + 24 * at) != 0:
+            at = (at + 1) & mask
+        for w in range(0, 24, 8):
+            put64(table + 24 * at + w, i64(slot + w))
+    put64(state + PAIRS, table)
+    put64(state + PAIRS_MASK, mask)
+    return 0
