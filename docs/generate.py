@@ -65,7 +65,7 @@ def _commands() -> Iterator[str]:
         )
         usage = f"mailripple {name} {arguments}".strip()
         yield f"### `{usage}`\n\n{(command.help or '').strip()}\n"
-        options = [p for p in command.get_params(context) if isinstance(p, click.Option) and p.name != "help"]
+        options = [p for p in command.get_params(context) if isinstance(p, click.Option) and "--help" not in p.opts]
         if options:
             yield "| option | meaning |\n|---|---|"
             for option in options:

@@ -10,7 +10,7 @@ from mailripple.config import ReadOptions, ReportOptions
 from mailripple.errors import OutputError
 from mailripple.outputs.safe import shown
 from mailripple.reporting import report
-from mailripple.simulate.bulk import generate
+from mailripple.simulate.bulk import BulkTruth, generate
 
 #: A day of a campus: Monday 15 July 2002, the day of the paper.
 DAY = dt.datetime(2002, 7, 15, tzinfo=dt.UTC)
@@ -22,6 +22,22 @@ def run_demo(out: Path, seed: int, reading: ReadOptions) -> None:
         f"Making the logs of a campus in {shown(str(out))}: 15 July 2002, one PC is infected in the evening ...",
         flush=True,
     )
+    logs, truth = make_logs(out, seed)
+    print(f"Reading them: mailripple report --tz UTC {shown(' '.join(map(str, logs)))}\n", flush=True)
+    report(
+        [str(log) for log in logs],
+        dataclasses.replace(reading, zone="UTC", zone_given=True),
+        ReportOptions(),
+        window_s=None,
+        json_to=None,
+        rejects_to=None,
+    )
+    print(f"The infected PC is {truth.attacker_ip}; {shown(str(out / 'truth.json'))} holds what really happened.")
+    print("Your own logs: mailripple report /var/log/mail.log* /var/log/named/queries.log*")
+
+
+def make_logs(out: Path, seed: int) -> tuple[list[Path], BulkTruth]:
+    """Write a mail log, a query log and the truth into `out`.  Raises OutputError."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         truth = generate(
@@ -39,15 +55,4 @@ def run_demo(out: Path, seed: int, reading: ReadOptions) -> None:
         raise OutputError(
             f"cannot write to {out}", why=error.strerror or str(error), where="--out", todo="choose another folder"
         ) from error
-    logs = [str(out / "mail.log"), str(out / "queries.log")]
-    print(f"Reading them: mailripple report --tz UTC {shown(' '.join(logs))}\n", flush=True)
-    report(
-        logs,
-        dataclasses.replace(reading, zone="UTC", zone_given=True),
-        ReportOptions(),
-        window_s=None,
-        json_to=None,
-        rejects_to=None,
-    )
-    print(f"The infected PC is {truth.attacker_ip}; {shown(str(out / 'truth.json'))} holds what really happened.")
-    print("Your own logs: mailripple report /var/log/mail.log* /var/log/named/queries.log*")
+    return [out / "mail.log", out / "queries.log"], truth

@@ -161,6 +161,7 @@ def filled(head: bytes, filler: bytes, n: int) -> bytes:
 def test_time_is_linear_in_the_line(comparison: Comparison, head: bytes) -> None:
     """64 KiB of anything, where any element reads, take about a millisecond, and at most three times what 32 KiB take."""
     parser = Parser(comparison.program, 3)
+    long = half = 0.0
     for filler in FILLERS:
         for _ in range(3):
             long = seconds(parser, filled(head, filler, 65_536))
@@ -221,9 +222,10 @@ def test_text_without_final_newline_is_refused(comparison: Comparison) -> None:
 def test_ids_of_wide_and_narrow_events_are_the_same(formats: FormatSet, comparison: Comparison) -> None:
     """Asking for the places of fields changes no column."""
     text = joined(samples(formats))
-    found = []
+    columns, names = [], []
     for wide in (False, True):
         parser = Parser(comparison.program, 5, wide=wide)
-        found.append([np.concatenate([p.events.columns.copy() for p in pieces_of(parser, text)], axis=1), parser.names()])
-    assert np.array_equal(found[0][0][: L.COL["account"]], found[1][0][: L.COL["account"]])
-    assert found[0][1] == found[1][1]
+        columns.append(np.concatenate([p.events.columns.copy() for p in pieces_of(parser, text)], axis=1))
+        names.append(parser.names())
+    assert np.array_equal(columns[0][: L.COL["account"]], columns[1][: L.COL["account"]])
+    assert names[0] == names[1]

@@ -31,7 +31,11 @@ _CURVES = (
 
 def print_summary(summary: Summary, out: IO[str], width: int | None = None) -> None:
     """Print the report."""
-    console = Console(file=out, width=width, highlight=False, emoji=False, markup=False, soft_wrap=False)
+    show(Console(file=out, width=width, highlight=False, emoji=False, markup=False, soft_wrap=False), summary)
+
+
+def show(console: Console, summary: Summary) -> None:
+    """Print the report on a console."""
     console.print(Text(headline(summary), style="bold"))
     console.print()
     _curves(console, summary)
