@@ -263,3 +263,15 @@ def test_start_of_the_logs_is_their_own(tmp_path: Path, mail: list[str], queries
     """The first and last moment of the report are those of the logs."""
     found = summary(read(write(tmp_path / "mail.log", text_of(mail)), write(tmp_path / "queries.log", text_of(queries))))
     assert found.as_json()["span"]["first"] == f"{START:%Y-%m-%dT%H:%M:%S}Z"
+
+
+def test_a_query_log_cut_inside_the_repeated_hour_goes_on_where_it_ended(tmp_path: Path) -> None:
+    """The second of two hours is told also where a rotated file, whose stamps have no offset, begins in it."""
+    stamps = [f"0{h}:{m:02d}" for h, m in [(1, 50), (2, 20), (2, 50), (2, 5), (2, 15), (2, 45), (3, 5)]]
+    lines = [f"2024-10-27T{t}:00.000 client 192.0.2.7#5 (a.example): query: a.example IN A + (192.0.2.2)\n" for t in stamps]
+    whole = read(write(tmp_path / "whole.log", "".join(lines).encode()), zone="Europe/Berlin")
+    old = write(tmp_path / "queries.log.1", "".join(lines[:4]).encode())
+    new = write(tmp_path / "queries.log", "".join(lines[4:]).encode())
+    cut = read(new, old, zone="Europe/Berlin")
+    assert cut.counts.minute.tolist() == whole.counts.minute.tolist()
+    assert [b - a for a, b in zip(whole.counts.minute, whole.counts.minute[1:], strict=False)] == [30, 30, 15, 10, 30, 20]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, replace, replace
 from pathlib import PurePath
 
 import numpy as np
@@ -34,6 +34,8 @@ from mailripple.tally import Reject, Sink, SourceTally
 Progress = Callable[[int], None]
 #: A rotated log may begin that long before the end of the one before it.
 ROTATION_S = 3600
+#: A log that begins within that long of the end of another goes on where that ended: its clock is known.
+CONTINUED_S = 7200
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +109,10 @@ class Lane:
         self, reader: ChunkReader, tally: SourceTally, start: Start, sink: Sink | None, progress: Progress
     ) -> None:
         """One source, from its first byte to its last."""
-        clock = start.map
         fold = self._fold_for(tally.name, start.first)
+        clock = start.map
+        if clock.latest is None and start.first is not None and abs(start.first - fold.newest) <= CONTINUED_S * 1_000_000:
+            clock = replace(clock, latest=fold.newest)  # tells which of two hours a rotated file begins in
         for chunk in reader:
             for piece in self.parser.parse(chunk.buffer.ctypes.data + chunk.start, chunk.length):
                 clock = resolve(clock, piece.events.columns, self.zone)

@@ -12,6 +12,7 @@ from mailripple.parse.text import is_digit
 
 SECOND = 1_000_000
 DAY = 86_400
+BACK = 4
 TENS = (1, 10, 100, 1000, 10_000, 100_000, 1_000_000)
 MONTHS = tuple(int.from_bytes(m.encode(), "little") for m in "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split())
 
@@ -236,13 +237,16 @@ def read_offset(ctx: int, p: int, e: int) -> int:
 def settle(
     ts: int, offset: int, civil: int, n: int, unsettled: int, settled: int, before: int, after: int, latest: int
 ) -> int:
-    """Choose, line by line, between the two moments of an hour that occurs twice: the nearer to the latest so far."""
+    """Choose, line by line, between the two moments of an hour that occurs twice: what follows on the latest so far.
+
+    Time goes forward, and only some minutes back where lines overtake each other: a step back counts BACK times.
+    """
     for i in range(n):
         t = i64(ts + 8 * i)
         if u8(civil + i) != 0 and t >= unsettled and t < settled:
             early = t - before
             late = t - after
-            utc = late if latest != NEVER and late - latest < latest - early else early
+            utc = late if latest != NEVER and late - latest < BACK * (latest - early) else early
             put64(offset + 8 * i, t - utc)
         else:
             utc = t - i64(offset + 8 * i)
