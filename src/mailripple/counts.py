@@ -95,7 +95,7 @@ CELL = np.dtype([("key", "<i8"), ("tag", "<i8"), ("n", "<u2", (16,))])
 #: A cell of totals: 32-bit counters.
 TOTAL = np.dtype([("key", "<i8"), ("tag", "<i8"), ("n", "<u4", (16,))])
 #: Cells in memory before they go to a temporary file (48 bytes each).
-MEMORY_CELLS = 3 << 20
+MEMORY_CELLS = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)

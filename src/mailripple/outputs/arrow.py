@@ -61,8 +61,11 @@ def _metrics(kind: int, values: npt.NDArray[np.uint16]) -> list[tuple[str, int]]
     return [(metric, n) for metric, n in found if n]
 
 
-def attempts_table(columns: npt.NDArray[np.int64], source: int) -> pa.Table:
-    """The delivery attempts among stitched events (ATTEMPTS); `columns` (14, n) int64, `source` the source's rank."""
+def attempts_table(columns: npt.NDArray[np.int64], source: int, lines_before: int = 0) -> pa.Table:
+    """The delivery attempts among stitched events (ATTEMPTS); `columns` (14, n) int64, `source` the source's rank.
+
+    `lines_before` lines of the source before the piece that the events are of: so `order` is unique in a run.
+    """
     import pyarrow as pa
 
     col = {name: columns[i] for name, i in L.COL.items()}
@@ -71,7 +74,7 @@ def attempts_table(columns: npt.NDArray[np.int64], source: int) -> pa.Table:
     code = col["code"]
     made = {
         "ts": col["ts"],
-        "order": (source << 40) + (col["line"] >> 32),
+        "order": (source << 40) + lines_before + (col["line"] >> 32),
         "server": col["server"],
         "queue_hash": col["queue"],
         "client_ip": col["client"],
