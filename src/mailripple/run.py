@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace, replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 import numpy as np
@@ -111,7 +111,8 @@ class Lane:
         """One source, from its first byte to its last."""
         fold = self._fold_for(tally.name, start.first)
         clock = start.map
-        if clock.latest is None and start.first is not None and abs(start.first - fold.newest) <= CONTINUED_S * 1_000_000:
+        first = start.first if clock.latest is None else None
+        if first is not None and abs(first - fold.newest) <= CONTINUED_S * 1_000_000:
             clock = replace(clock, latest=fold.newest)  # tells which of two hours a rotated file begins in
         for chunk in reader:
             for piece in self.parser.parse(chunk.buffer.ctypes.data + chunk.start, chunk.length):
