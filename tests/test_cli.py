@@ -443,3 +443,9 @@ def test_a_report_to_a_full_device_or_nowhere_is_told(logs: list[Path]) -> None:
 def test_the_ways_of_counting_are_two(logs: list[Path], counting: str) -> None:
     """--counting takes tokens and grep."""
     assert call("report", logs[0], "--json", "--counting", counting).code == 0
+
+
+def test_an_own_format_must_prove_itself_before_it_is_used(logs: list[Path], own: Path) -> None:
+    """A format whose sample gives another event than it says is refused, with file, pattern and sample."""
+    own.write_text(OWN.replace('user = "ann", ', 'user = "bob", '))
+    is_told(call("report", logs[0], "--formats", own.parents[1]), 4, str(own), "'login'", "sample 1")

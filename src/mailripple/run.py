@@ -23,6 +23,7 @@ from mailripple.errors import InputError, Notice, UsageError
 from mailripple.formats import FormatSet, assemble, load_formats
 from mailripple.messages import LATENESS, InOrder, Stitcher
 from mailripple.parse import layout as L
+from mailripple.parse.check import problems
 from mailripple.parse.compile import PatternName, Program, compile_formats
 from mailripple.parse.events import IntArray, Parsed, Parser, random_seed
 from mailripple.parse.prescan import Glimpse, Start, begin, glimpse, zone_notice
@@ -152,8 +153,14 @@ def program_for(options: ReadOptions) -> Program:
 
 
 def formats_for(options: ReadOptions) -> FormatSet:
-    """The formats of a run; `--format` leaves one message format only."""
+    """The formats of a run; `--format` leaves one message format only.
+
+    Raises FormatError where a format of the operator's own does not prove itself (the bundled ones do, in the tests).
+    """
     formats = load_formats(options.formats)
+    own = [f for f in (*formats.envelopes, *formats.messages) if f.own]
+    for wrong in (error for f in own for error in problems(formats, only=f)):
+        raise wrong
     if options.format is None:
         return formats
     chosen = [f for f in formats.messages if f.id == options.format]

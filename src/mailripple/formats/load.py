@@ -90,6 +90,11 @@ class Format:
     patterns: tuple[Pattern, ...]
     path: str
 
+    @property
+    def own(self) -> bool:
+        """True for a file of the operator's, whose path is absolute (bundled ones are named by subject)."""
+        return Path(self.path).is_absolute()
+
 
 @dataclass(frozen=True, slots=True)
 class FormatSet:
@@ -159,7 +164,7 @@ def load_formats(extra: Sequence[Path] = ()) -> FormatSet:
     for folder in extra:
         for path in sorted(folder.glob("**/*.toml")):
             subject = path.parent.name if path.parent.name in ("envelope", "dns", "mail") else "mail"
-            found.append(read_format(path.read_text(encoding="utf-8"), str(path), subject))
+            found.append(read_format(path.read_text(encoding="utf-8"), str(path.absolute()), subject))
     return assemble(found)
 
 
