@@ -20,6 +20,17 @@ from mailripple.errors import MailrippleError, UsageError
 if TYPE_CHECKING:
     from mailripple.config import ReadOptions
 
+_FORMATS = click.option(
+    "--formats",
+    "folders",
+    metavar="DIR",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Folder of your own format files.",
+)
+_JSON = click.option(
+    "--json", "json_", metavar="[FILE]", help="Write JSON to FILE (name.json; default: stdout) instead of the text."
+)
 _READING = [
     click.option("--tz", "zone", metavar="ZONE", help="Zone of stamps without an offset (default: this machine's)."),
     click.option(
@@ -28,14 +39,7 @@ _READING = [
     click.option(
         "--format", "format_", metavar="ID", help="Read with this message format only (see `mailripple formats`)."
     ),
-    click.option(
-        "--formats",
-        "folders",
-        metavar="DIR",
-        multiple=True,
-        type=click.Path(path_type=Path),
-        help="Folder of your own format files.",
-    ),
+    _FORMATS,
     click.option("--rejects", metavar="FILE", help="Write every line that was not understood to FILE, as JSON lines."),
 ]
 
@@ -55,9 +59,7 @@ def cli() -> None:
 @cli.command()
 @click.argument("logs", nargs=-1, required=True)
 @_reading
-@click.option(
-    "--json", "json_", metavar="[FILE]", help="Write JSON to FILE (name.json; default: stdout) instead of the text."
-)
+@_JSON
 @click.option(
     "--mail-server",
     "mail_servers",
@@ -125,17 +127,8 @@ def events(logs: tuple[str, ...], rejects: str | None, **reading: Any) -> None:
 @cli.command()
 @click.argument("line", required=False)
 @click.option("--file", "log", metavar="LOG", help="Explain every line of LOG instead (plain or packed; - is stdin).")
-@click.option(
-    "--json", "json_", metavar="[FILE]", help="Write JSON to FILE (name.json; default: stdout) instead of the text."
-)
-@click.option(
-    "--formats",
-    "folders",
-    metavar="DIR",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Folder of your own format files.",
-)
+@_JSON
+@_FORMATS
 def explain(line: str | None, log: str | None, json_: str | None, folders: tuple[Path, ...]) -> None:
     """Show how LINE (a log line; - reads lines from stdin) is read and what it counts into."""
     from mailripple.explain import explain_all
@@ -146,17 +139,8 @@ def explain(line: str | None, log: str | None, json_: str | None, folders: tuple
 
 
 @cli.command("formats")
-@click.option(
-    "--formats",
-    "folders",
-    metavar="DIR",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Folder of your own format files.",
-)
-@click.option(
-    "--json", "json_", metavar="[FILE]", help="Write JSON to FILE (name.json; default: stdout) instead of the text."
-)
+@_FORMATS
+@_JSON
 def formats_(folders: tuple[Path, ...], json_: str | None) -> None:
     """List the log formats that are known."""
     from mailripple.reporting import list_formats
