@@ -74,7 +74,7 @@ def _curves(console: Console, summary: Summary) -> None:
     if not columns:
         return
     bars = _ASCII if console.legacy_windows or "utf" not in (console.encoding or "").lower() else _BARS
-    room = max(10, min(72, console.width - 58))
+    room = max(10, min(72, console.width - 60))
     table = Table(box=None, padding=(0, 1), show_header=True, header_style="dim")
     for name, justify in (
         ("", "left"),
@@ -206,6 +206,12 @@ def _input(console: Console, summary: Summary) -> None:
     for notice in summary.notices:
         style = "yellow" if notice.level == "warning" else "dim"
         console.print(Text(f"{notice.level}: {shown(notice.source)}: {shown(notice.text)}", style=style))
+    if summary.totals.get("late"):
+        late = (
+            f"late: {summary.totals['late']:,} records came more than 120 s after later ones: counted, but not "
+            "joined to their message (is the zone right? see --tz)"
+        )
+        console.print(Text(late, style="yellow"))
     if summary.capped:
         console.print(
             Text(
@@ -236,9 +242,10 @@ def _rejects(console: Console, summary: Summary) -> None:
 def print_formats(rows: Sequence[dict[str, Any]], out: IO[str]) -> None:
     """The list of formats."""
     console = Console(file=out, highlight=False, emoji=False, markup=False)
-    table = Table(box=None, padding=(0, 1), header_style="dim")
-    for name in ("format", "", "events", "programs"):
-        table.add_column(name)
+    table = Table(box=None, padding=(0, 1), header_style="dim", expand=True)
+    table.add_column("format", no_wrap=True)
+    for name, share in (("", 3), ("events", 2), ("programs", 2)):
+        table.add_column(name, ratio=share)
     for row in rows:
         table.add_row(
             row["id"], Text(row["title"]), Text(", ".join(row["kinds"])), Text(shown(", ".join(row["programs"]), 60))
