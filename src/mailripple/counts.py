@@ -17,7 +17,6 @@ import numpy.typing as npt
 
 from mailripple import cells_kernel as kernel
 from mailripple import counts_kernel
-from mailripple.parse import layout as L
 from mailripple.parse import text
 from mailripple.parse.build import Kernels
 from mailripple.tables import QTYPES
@@ -86,8 +85,9 @@ CLIENT_METRICS: tuple[str, ...] = (
     "dns.query.TXT",
     "dns.lookup",
 )
-ENTITY_KINDS: dict[int, str] = {1: "dns_client", 2: "client_ip", 3: "account", 4: "rcpt_domain"}
-DNS_CLIENT, CLIENT, ACCOUNT, DOMAIN = 1, 2, 3, 4
+DNS_CLIENT, CLIENT = counts_kernel.DNS_CLIENT, counts_kernel.CLIENT
+ACCOUNT, DOMAIN = counts_kernel.ACCOUNT, counts_kernel.DOMAIN
+ENTITY_KINDS = {DNS_CLIENT: "dns_client", CLIENT: "client_ip", ACCOUNT: "account", DOMAIN: "rcpt_domain"}
 WINDOW_S, SERVER_WINDOW_S = 600, 60
 UNDATED = -1
 
@@ -230,8 +230,6 @@ class Counter:
             at = self._kernels.count(self._state.ctypes.data, columns.ctypes.data, columns.strides[0], at, n)
             if at < n:
                 self._make_room()
-        if n:
-            self._state[kernel.LOOKUPS_NOW >> 3] = max(self._word(kernel.LOOKUPS_NOW), int(columns[L.COL["ts"]].max()))
 
     def _word(self, where: int) -> int:
         return int(self._state[where >> 3])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from threading import Lock
 from typing import IO, Any
 
@@ -14,14 +13,14 @@ import numpy as np
 from mailripple.config import ReadOptions
 from mailripple.errors import InputError, Notice
 from mailripple.outputs.safe import inert_json, shown
-from mailripple.outputs.write import unwritable, write_whole
+from mailripple.outputs.write import write_whole, writing
 from mailripple.parse import layout as L
 from mailripple.parse.events import Events, Parser, random_seed
 from mailripple.parse.record import record_of, text_of
 from mailripple.parse.timemap import resolve
 from mailripple.parse.zone import zone
-from mailripple.run import look_at, nothing_understood, program_for
-from mailripple.sources import BufferPool, ChunkReader, discover, head, server_name
+from mailripple.run import by_first_moment, look_at, nothing_understood, program_for
+from mailripple.sources import BufferPool, ChunkReader, discover, server_name
 from mailripple.tally import Reject, Sink, SourceTally
 
 _SLOTS = tuple(L.SLOT)
@@ -44,14 +43,10 @@ def write_events(arguments: Sequence[str], options: ReadOptions, out: IO[bytes],
 
 def _write(out: IO[bytes], line: bytes, *, last: bool = False) -> None:
     """Write a line to stdout.  Raises OutputError where that is full."""
-    try:
+    with writing("stdout"):
         out.write(line)
         if last:
             out.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise unwritable("stdout", error) from error
 
 
 def _tell(notice: Notice) -> None:
@@ -72,7 +67,7 @@ def read_records(
     parser = Parser(program, random_seed(), wide=True)
     pool = BufferPool()
     tallies = []
-    for i in sorted(range(len(sources)), key=lambda i: (starts[i].first is None, starts[i].first or 0, i)):
+    for i in by_first_moment(starts):
         source, clock = sources[i], starts[i].map
         tally = SourceTally(source.name, server_name(source.name), len(program.patterns), looks[i].mail)
         tallies.append(tally)
@@ -151,6 +146,3 @@ def reject_sink(path: str | None) -> Iterator[Sink | None]:
                 write()
             raise
         write()
-
-
-__all__ = ["Path", "head", "read_records", "reject_sink", "write_events"]

@@ -15,7 +15,7 @@ from mailripple.grep import grep_totals
 from mailripple.outputs.progress import progress_bar
 from mailripple.outputs.safe import shown
 from mailripple.outputs.summary import Names, Summary, summarise
-from mailripple.outputs.write import unwritable, write_whole
+from mailripple.outputs.write import write_whole, writing
 from mailripple.parse.check import problems
 from mailripple.records import reject_sink
 from mailripple.run import Result, read_all
@@ -55,13 +55,9 @@ def print_text(summary: Summary) -> None:
     """The report on stdout.  Raises OutputError where stdout is full."""
     from mailripple.outputs.terminal import print_summary
 
-    try:
+    with writing("stdout"):
         print_summary(summary, sys.stdout)
         sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise unwritable("stdout", error) from error
 
 
 def list_formats(folders: Sequence[Path], json_to: str | None) -> None:
@@ -85,7 +81,8 @@ def list_formats(folders: Sequence[Path], json_to: str | None) -> None:
         return
     from mailripple.outputs.terminal import print_formats
 
-    print_formats(rows, sys.stdout)
+    with writing("stdout"):
+        print_formats(rows, sys.stdout)
 
 
 def check_formats(files: Sequence[Path]) -> bool:

@@ -193,7 +193,7 @@ def read_all(
         for s, g, b in zip(sources, looks, starts, strict=True)
         if (w := zone_notice(g, b, where))
     ]
-    order = sorted(range(len(sources)), key=lambda i: (starts[i].first is None, starts[i].first or 0, i))
+    order = by_first_moment(starts)
     tallies = [
         SourceTally(
             s.name, server_name(s.name), len(program.patterns), looks[i].mail or looks[i].events == 0, starts[i].assumed
@@ -239,6 +239,11 @@ def look_at(
                 if starts[i].first is not None and not yearless:
                     dated.append(starts[i].first or 0)
     return looks, [starts[i] for i in range(len(sources))]
+
+
+def by_first_moment(starts: Sequence[Start]) -> list[int]:
+    """Numbers of the sources in the order in which they are read: by first moment, those without one last."""
+    return sorted(range(len(starts)), key=lambda i: (starts[i].first is None, starts[i].first or 0, i))
 
 
 def nothing_understood(tallies: Sequence[SourceTally], patterns: Sequence[PatternName]) -> None:

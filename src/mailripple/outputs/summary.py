@@ -23,25 +23,15 @@ from mailripple.models.servers import MailServer, given_mail_servers, infer_mail
 from mailripple.outputs.safe import shown
 from mailripple.parse.compile import PatternName
 from mailripple.parse.record import time_text
+from mailripple.parse.text import V4_KEY
 from mailripple.parse.zone import Zone
 from mailripple.tally import SourceTally
 
 #: Windows that a series is rolled up to, seconds; the smallest that gives no more than MAX_WINDOWS.
 WINDOWS = (60, 300, 600, 1800, 3600, 10_800, 86_400)
 MAX_WINDOWS = 2000
-V4_KEY = 1 << 32
 #: Client addresses of the mail log, the most active ones, whose PTR questions are looked for.
 PTR_SAMPLE = 500
-#: The paper's quantities and the metrics that they are.
-PAPER = {
-    "D_q": "dns.query of the mail servers",
-    "N_from": "mail.from",
-    "N_to": "mail.to",
-    "N_SS": "mail.sent",
-    "N_SD": "mail.deferred",
-    "N_SX": "mail.failed",
-    "N_P": "pop.login",
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from mailripple.errors import OutputError
@@ -17,7 +18,7 @@ def write_whole(path: str, content: bytes) -> None:
 
     Raises OutputError; a file that was there before then still is.
     """
-    try:
+    with writing("stdout" if path == "-" else path):
         if path == "-":
             sys.stdout.buffer.write(content)
             sys.stdout.buffer.flush()
@@ -25,20 +26,22 @@ def write_whole(path: str, content: bytes) -> None:
             Path(path).write_bytes(content)
         else:
             _replace(Path(path), content)
+
+
+@contextlib.contextmanager
+def writing(where: str) -> Iterator[None]:
+    """What fails inside is an OutputError about `where`, but for a reader that went away (BrokenPipeError)."""
+    try:
+        yield
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise unwritable("stdout" if path == "-" else path, error) from error
-
-
-def unwritable(where: str, error: OSError) -> OutputError:
-    """The error to raise when writing failed."""
-    return OutputError(
-        f"cannot write to {where}",
-        why=error.strerror or str(error),
-        where=where,
-        todo="free some space or choose another place",
-    )
+        raise OutputError(
+            f"cannot write to {where}",
+            why=error.strerror or str(error),
+            where=where,
+            todo="free some space or choose another place",
+        ) from error
 
 
 def _replace(path: Path, content: bytes) -> None:

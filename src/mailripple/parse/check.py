@@ -30,9 +30,9 @@ def problems(formats: FormatSet, only: Format | None = None) -> Iterator[FormatE
 
 
 def _problem(formats: FormatSet, f: Format, pattern: Pattern, sample: Sample) -> tuple[str, str] | None:
-    outcome = naive.read_line(formats, sample.line.encode())
     if f.subject == "envelope":
         return _envelope_problem(f, pattern, sample)
+    outcome = naive.read_line(formats, sample.line.encode())
     if outcome.pattern is None or outcome.line is None:
         return "a sample is not understood", f"outcome {outcome.what!r}"
     if outcome.pattern.id != pattern.id:

@@ -188,7 +188,7 @@ class Parser:
             return
         new = np.zeros((4 * self._slots, 2), np.int64)
         old = self._keep[L.DICT]
-        self._kernels.grow_dictionary(old.ctypes.data, self._slots, new.ctypes.data, 4 * self._slots - 1, 0)
+        self._kernels.grow_dictionary(old.ctypes.data, self._slots, new.ctypes.data, 4 * self._slots - 1)
         self._slots *= 4
         self._own(L.DICT, new)
         self._set(L.DICT_MASK, self._slots - 1)

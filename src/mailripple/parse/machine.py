@@ -223,7 +223,7 @@ def run(ctx: int, p: int, end: int) -> int:
 
 
 @entry
-def grow_dictionary(old: int, slots: int, new: int, mask: int, unused: int) -> int:
+def grow_dictionary(old: int, slots: int, new: int, mask: int) -> int:
     """Copy the dictionary's slots into an empty table of mask + 1 slots."""
     n = 0
     for k in range(slots):
