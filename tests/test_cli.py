@@ -401,11 +401,15 @@ def test_an_output_closed_early_is_quiet(tmp_path: Path) -> None:
         assert running.stderr.read() == b""
 
 
-@pytest.mark.parametrize("arguments", [("report",), ("report", "--json"), ("events",)])
-def test_a_full_stdout_is_told(logs: list[Path], arguments: tuple[str, ...]) -> None:
-    """Writing to /dev/full ends with status 3 and the four lines, not with a traceback."""
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [("report",), ("report", "--json"), ("events",), ("explain", "--file"), ("formats",)])
+def test_a_full_stdout_is_told(logs: list[Path], arguments: tuple[str, ...], unbuffered: str) -> None:
+    """Writing to /dev/full ends with status 3 and the four lines, not with a traceback, however Python buffers."""
+    more = {"report": ["--tz", "UTC", str(logs[0])], "events": ["--tz", "UTC", str(logs[0])], "explain": [str(logs[0])]}
+    command = [sys.executable, "-m", "mailripple", *arguments, *more.get(arguments[0], [])]
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run([sys.executable, "-m", "mailripple", *arguments, "--tz", "UTC", str(logs[0])], stdout=full, stderr=subprocess.PIPE, check=False)
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, env=environment)
     is_told(Outcome(done.returncode, "", done.stderr.decode()), 3, "stdout", "No space left")
 
 

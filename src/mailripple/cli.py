@@ -230,7 +230,10 @@ def main() -> None:
     """Entry point: run a command; errors in four short lines, and the exit status that belongs to them."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's idle threads cost more than a small report
     try:
-        cli.main(args=json_argument(sys.argv[1:]), prog_name="mailripple", standalone_mode=True)
+        try:
+            cli.main(args=json_argument(sys.argv[1:]), prog_name="mailripple", standalone_mode=True)
+        finally:
+            _flush()
     except MailrippleError as error:
         from mailripple.outputs.safe import shown
 
@@ -238,7 +241,6 @@ def main() -> None:
             click.echo(shown(line), err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        sys.stderr.close()
         sys.exit(0)
     except OSError as error:
         if error.errno != errno.ENOSPC:
@@ -246,6 +248,21 @@ def main() -> None:
         full = ("error: no room for a temporary file", f"why: {error.strerror}", "try: free some space, or set TMPDIR")
         click.echo("\n".join(full), err=True)
         sys.exit(3)
+
+
+def _flush() -> None:
+    """Write what stdout still holds; Python's own flush at exit would tell a full disk by a traceback and status 120.
+
+    Raises OutputError, and drops what could not be written.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        from mailripple.outputs.write import writing
+
+        with writing("stdout"):
+            raise error
 
 
 if __name__ == "__main__":

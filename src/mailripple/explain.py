@@ -11,7 +11,7 @@ import msgspec
 from mailripple.formats import FormatSet, Pattern, load_formats
 from mailripple.formats.language import Lit, Message
 from mailripple.outputs.safe import shown
-from mailripple.outputs.write import write_whole
+from mailripple.outputs.write import write_whole, writing
 from mailripple.parse import layout as L
 from mailripple.parse import naive
 from mailripple.parse.record import text_of, time_text, values_of
@@ -48,7 +48,8 @@ def explain_all(line: str | None, log: str | None, folders: Sequence[Path], json
         if json_to is not None:
             made.append(msgspec.json.encode(explain_record(formats, text)) + b"\n")
         else:
-            print("\n".join(shown(part) for part in explain_line(formats, text)))
+            with writing("stdout"):
+                print("\n".join(shown(part) for part in explain_line(formats, text)))
     if json_to is not None:
         write_whole(json_to, b"".join(made))
 
