@@ -92,10 +92,15 @@ def by_hand(state: TimeMap, stamps: Sequence[Stamp], name: str) -> list[int]:
         if kind != L.UTC:
             here = moment(value).replace(tzinfo=where)
             early, late = (value - micros_of(here.replace(fold=f).utcoffset()) for f in (0, 1))
-            value = late if early < late and latest is not None and abs(late - latest) < abs(early - latest) else early
+            value = late if early < late and latest is not None and far(late, latest) < far(early, latest) else early
         latest = value if latest is None else max(latest, value)
         out.append(value)
     return out
+
+
+def far(candidate: int, latest: int) -> int:
+    """How far a moment is from the latest time so far: lines overtake each other by minutes, so a step back counts four times."""
+    return candidate - latest if candidate >= latest else 4 * (latest - candidate)
 
 
 def micros_of(offset: dt.timedelta | None) -> int:
@@ -208,6 +213,16 @@ def test_the_rule_and_the_cuts(file: tuple[str, list[Stamp]], cuts: list[int], y
     whole, end = resolved(TimeMap(year), stamps, name)
     assert whole == by_hand(TimeMap(year), stamps, name)
     assert in_parts(TimeMap(year), stamps, name, cuts) == (whole, end)
+
+
+@pytest.mark.parametrize(("back", "repeated"), [(719, False), (721, True)])
+def test_how_far_back_is_the_hour_again(back: int, repeated: bool) -> None:
+    """A step back of up to 12 minutes is a late line (48 min ahead count as 12 back); a longer one begins the hour again."""
+    begin = at(2024, 10, 27, 2, 0, 0)
+    stamps = [(begin + back * SECOND, L.CIVIL), (begin, L.CIVIL)]
+    utc = resolved(TimeMap(2024), stamps, "Europe/Berlin")[0]
+    assert utc == by_hand(TimeMap(2024), stamps, "Europe/Berlin")
+    assert (utc[1] > utc[0]) == repeated
 
 
 ABSURD = st.sampled_from([at(1, 1, 1), at(1, 1, 1) - DAY, at(9999, 12, 31), at(9999, 12, 31) + 3 * DAY, at(1969, 1, 1), at(2300, 1, 1)])
