@@ -125,7 +125,19 @@ def entity_cell(state: int, kind: int, key: int, window: int) -> int:
 @part
 def bump(state: int, slot: int, counter: int, n: int) -> int:
     """Add to a counter of the slot's cell; one that would overflow goes on in a new cell."""
-    while slot != 0 and n > 0:
+    if slot == 0:
+        return 0
+    at = i64(state + OUT) + CELL * (i64(slot + 8) & 0xFFFFFFFF) + 16 + 2 * counter
+    more = u16(at) + n
+    if more <= 65535:
+        return put16(at, more)
+    return overflow(state, slot, counter, n)
+
+
+@part
+def overflow(state: int, slot: int, counter: int, n: int) -> int:
+    """Add more than the counter of the slot's cell holds: what is left goes on in new cells."""
+    while n > 0:
         word = i64(slot + 8)
         cell = i64(state + OUT) + CELL * (word & 0xFFFFFFFF)
         at = cell + 16 + 2 * counter
@@ -223,7 +235,9 @@ def rebuild_lookups(state: int, table: int, mask: int, since: int) -> int:
     kept = 0
     for k in range(i64(state + LOOKUPS_MASK) + 1):
         slot = old + 16 * k
-        if i64(slot) == 0 or i64(slot + 8) < since:
+        if i64(slot + 8) < since:  # most of them, and all free slots: one test that the processor can foresee
+            continue
+        if i64(slot) == 0:
             continue
         at = shr(i64(slot), 1) & mask
         while i64(table + 16 * at) != 0:

@@ -190,10 +190,11 @@ def kernels() -> Kernels:
 class Counter:
     """Counts events; the state of one source or of one lane of a run."""
 
-    def __init__(self, *, cells: int = 1 << 16, rows: int = 1 << 12, budget: int = MEMORY_CELLS) -> None:
+    def __init__(self, *, cells: int = 1 << 17, rows: int = 1 << 12, budget: int = MEMORY_CELLS) -> None:
         self._kernels = kernels()
         self._state = np.zeros(kernel.STATE_WORDS, np.int64)
         self._keep: dict[int, npt.NDArray[Any]] = {}
+        self._spare = np.zeros((0, 2), np.int64)  # the last table of look-ups: memory that is mapped already
         self.cells = Cells(budget=budget)
         self._rows(rows)
         self._own(kernel.INDEX, np.zeros((2 * cells, 2), np.int64), 2 * cells - 1)
@@ -261,15 +262,15 @@ class Counter:
     def _forget_lookups(self) -> None:
         """Drop questions that can no longer be repeated ones; a table that stays full becomes larger."""
         table = self._keep[kernel.LOOKUPS]
-        newest = int(table[:, 1].max())
-        since = newest - 125 * 1_000_000
-        for size in (len(table), 4 * len(table)):
-            new = np.zeros((size, 2), np.int64)
-            kept = self._kernels.rebuild_lookups(self._state.ctypes.data, new.ctypes.data, size - 1, since)
-            self._keep[kernel.LOOKUPS] = new
-            table = new
-            if 4 * kept <= size:
-                break
+        since = int(table[:, 1].max()) - 125 * 1_000_000
+        new = self._spare if self._spare.shape == table.shape else np.zeros_like(table)
+        new.fill(0)
+        kept = self._kernels.rebuild_lookups(self._state.ctypes.data, new.ctypes.data, len(new) - 1, since)
+        self._keep[kernel.LOOKUPS], self._spare = new, table
+        if 4 * kept > len(new):
+            larger = np.zeros((4 * len(new), 2), np.int64)
+            self._kernels.rebuild_lookups(self._state.ctypes.data, larger.ctypes.data, len(larger) - 1, since)
+            self._keep[kernel.LOOKUPS] = larger
 
     def _grow_pairs(self) -> None:
         size = 4 * len(self._keep[kernel.PAIRS])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mailripple.cells_kernel import (
     BATCH,
+    CELL,
     INDEX,
     INDEX_MASK,
     INDEX_N,
@@ -11,6 +12,7 @@ from mailripple.cells_kernel import (
     LOOKUPS_MASK,
     LOOKUPS_N,
     MINUTE,
+    OUT,
     OUT_CAP,
     OUT_N,
     PAIRS,
@@ -78,6 +80,9 @@ DNS_CLIENT, CLIENT, ACCOUNT, DOMAIN = 1, 2, 3, 4
 ) = range(16)
 # counters of a DNS client: 0 to 9 the minutes of the window
 Q_A, Q_AAAA, Q_MX, Q_PTR, Q_TXT, Q_LOOKUP = 10, 11, 12, 13, 14, 15
+
+#: How many events ahead memory is asked for: what the keys of an event lead to, and what that leads to.
+FAR, NEAR = 24, 10
 
 C_TS, C_CODE, C_SERVER, C_CLIENT, C_NAME = L.COL["ts"], L.COL["code"], L.COL["server"], L.COL["client"], L.COL["name"]
 C_ACCOUNT, C_COUNT, C_FLAGS = L.COL["account"], L.COL["count"], L.COL["flags"]
@@ -160,16 +165,46 @@ def question(asked: int, server: int, qtype: int) -> int:
 
 
 @part
+def fetch_entity(state: int, kind: int, key: int) -> int:
+    """Ask for the slot of an entity's index."""
+    return prefetch(i64(state + INDEX) + 16 * (mix(key, kind) & i64(state + INDEX_MASK)))
+
+
+@part
 def fetch_ahead(state: int, col: int, stride: int) -> int:
-    """Ask for the cache lines that a DNS query some events ahead will need."""
+    """Ask for the cache lines that an event some places ahead will need: half the time of counting was waiting."""
     code = i64(col + C_CODE * stride)
     client = i64(col + C_CLIENT * stride)
-    prefetch(i64(state + INDEX) + 16 * (mix(client, DNS_CLIENT) & i64(state + INDEX_MASK)))
+    if code & 0xFF != L.KIND_QUERY:
+        fetch_entity(state, CLIENT, client)
+        fetch_entity(state, DOMAIN, i64(col + C_NAME * stride))
+        return fetch_entity(state, ACCOUNT, i64(col + C_ACCOUNT * stride))
+    fetch_entity(state, DNS_CLIENT, client)
     qtype = (code >> 16) & 0xFF
+    asked = mix(client, i64(col + C_NAME * stride))
+    key = question(asked, i64(col + C_SERVER * stride), qtype)
+    prefetch(i64(state + LOOKUPS) + 16 * (shr(key, 1) & i64(state + LOOKUPS_MASK)))
     if qtype == 3 or qtype == 4:
-        key = (mix(client, i64(col + C_NAME * stride)) << 2) | (qtype - 2)
+        key = (asked << 2) | (qtype - 2)
         prefetch(i64(state + PAIRS) + 24 * (shr(key, 3) & i64(state + PAIRS_MASK)))
     return 0
+
+
+@part
+def fetch_cell(state: int, kind: int, key: int) -> int:
+    """Ask for the cell of an entity whose slot of the index was asked for before."""
+    slot = i64(state + INDEX) + 16 * (mix(key, kind) & i64(state + INDEX_MASK))
+    return prefetch(i64(state + OUT) + CELL * (i64(slot + 8) & 0xFFFFFFFF) + 16)
+
+
+@part
+def fetch_cells(state: int, col: int, stride: int) -> int:
+    """Ask for the cells that an event some places ahead will count into."""
+    client = i64(col + C_CLIENT * stride)
+    if i64(col + C_CODE * stride) & 0xFF == L.KIND_QUERY:
+        return fetch_cell(state, DNS_CLIENT, client)
+    fetch_cell(state, CLIENT, client)
+    return fetch_cell(state, DOMAIN, i64(col + C_NAME * stride))
 
 
 @part
@@ -312,8 +347,9 @@ def count(state: int, cols: int, stride: int, begin: int, end: int) -> int:
             if 2 * i64(state + INDEX_N) > i64(state + INDEX_MASK):
                 forget_cells(state)
         col = cols + 8 * n
-        if n + 8 < end:
-            fetch_ahead(state, col + 64, stride)
+        if n + FAR < end:
+            fetch_ahead(state, col + 8 * FAR, stride)
+            fetch_cells(state, col + 8 * NEAR, stride)
         code = i64(col + C_CODE * stride)
         ts = i64(col + C_TS * stride)
         dated = (code >> 28) & 3
