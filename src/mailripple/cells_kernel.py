@@ -256,14 +256,15 @@ def rebuild_pairs(state: int, table: int, mask: int) -> int:
     """Copy the pairs into a larger table."""
     old = i64(state + PAIRS)
     for k in range(i64(state + PAIRS_MASK) + 1):
-        slot = old + 24 * k
-        if i64(slot) == 0:
+        client = i64(old + 16 * k)
+        name = i64(old + 16 * k + 8)
+        if client == 0:
             continue
-        at = shr(i64(slot), 3) & mask
-        while i64(table + 24 * at) != 0:
+        at = shr(mix(client, max(name, -name)), 3) & mask
+        while i64(table + 16 * at) != 0:
             at = (at + 1) & mask
-        for w in range(0, 24, 8):
-            put64(table + 24 * at + w, i64(slot + w))
+        put64(table + 16 * at, client)
+        put64(table + 16 * at + 8, name)
     put64(state + PAIRS, table)
     put64(state + PAIRS_MASK, mask)
     return 0

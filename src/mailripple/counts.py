@@ -201,7 +201,7 @@ class Counter:
         self._out(max(cells, 2 * kernel.ROOM))
         self._state[kernel.GENERATION >> 3] = 1
         self._own(kernel.LOOKUPS, np.zeros((1 << 14, 2), np.int64), (1 << 14) - 1)
-        self._own(kernel.PAIRS, np.zeros((1 << 12, 3), np.int64), (1 << 12) - 1)
+        self._own(kernel.PAIRS, np.zeros((1 << 12, 2), np.int64), (1 << 12) - 1)
         self._state[kernel.WINDOW >> 3] = -(1 << 40)
         self._state[kernel.LAST_MINUTE >> 3] = -2
 
@@ -273,11 +273,11 @@ class Counter:
             self._keep[kernel.LOOKUPS] = larger
 
     def _grow_pairs(self) -> None:
-        size = 4 * len(self._keep[kernel.PAIRS])
+        size = 2 * len(self._keep[kernel.PAIRS])
         if size > 1 << 22:
             self._state[kernel.PAIRS_FULL >> 3] = 1
             return
-        new = np.zeros((size, 3), np.int64)
+        new = np.zeros((size, 2), np.int64)
         self._kernels.rebuild_pairs(self._state.ctypes.data, new.ctypes.data, size - 1)
         self._keep[kernel.PAIRS] = new
 
@@ -290,7 +290,7 @@ class Counter:
         values = np.ascontiguousarray(rows[:, 16:]).view(np.uint32)[:, : len(METRIC_NAMES)].astype(np.int64)
         pairs = self._keep[kernel.PAIRS]
         pairs = pairs[pairs[:, 0] != 0]
-        pairs = np.column_stack([pairs[:, 1], pairs[:, 2], pairs[:, 0] & 3])
+        pairs = np.column_stack([pairs[:, 0], np.abs(pairs[:, 1]), 1 + (pairs[:, 1] < 0)])
         order = np.lexsort((keys[:, 1], keys[:, 0]))
         return Counts(keys[order, 0], keys[order, 1], values[order], self.cells, pairs, self._word(kernel.CAPPED))
 

@@ -111,25 +111,33 @@ def is_new_lookup(state: int, key: int, ts: int) -> int:
 
 
 @part
+def pair_place(state: int, asked: int) -> int:
+    """Number of the slot where a pair of client and name (mixed) is looked for first."""
+    return shr(asked, 3) & i64(state + PAIRS_MASK)
+
+
+@part
 def note_pair(state: int, asked: int, client: int, name: int, kind: int) -> int:
-    """Remember once that the client asked for the MX or PTR of the name: this is how mail servers are told."""
+    """Remember once that the client asked for the MX or PTR of the name: this is how mail servers are told.
+
+    Keys of names are positive: a PTR question is kept under the negative number.
+    """
     table = i64(state + PAIRS)
     mask = i64(state + PAIRS_MASK)
-    key = (asked << 2) | kind
-    at = shr(key, 3) & mask
+    if kind == 2:
+        name = -name
+    at = pair_place(state, asked)
     while True:
-        slot = table + 24 * at
-        found = i64(slot)
-        if found == key:
+        slot = table + 16 * at
+        if i64(slot + 8) == name and i64(slot) == client:
             return 0
-        if found == 0:
+        if i64(slot) == 0:
             break
         at = (at + 1) & mask
     if i64(state + PAIRS_FULL) != 0:
         return 0
-    put64(slot, key)
-    put64(slot + 8, client)
-    put64(slot + 16, name)
+    put64(slot, client)
+    put64(slot + 8, name)
     put64(state + PAIRS_N, i64(state + PAIRS_N) + 1)
     return 0
 
@@ -185,8 +193,7 @@ def fetch_ahead(state: int, col: int, stride: int) -> int:
     key = question(asked, i64(col + C_SERVER * stride), qtype)
     prefetch(i64(state + LOOKUPS) + 16 * (shr(key, 1) & i64(state + LOOKUPS_MASK)))
     if qtype == 3 or qtype == 4:
-        key = (asked << 2) | (qtype - 2)
-        prefetch(i64(state + PAIRS) + 24 * (shr(key, 3) & i64(state + PAIRS_MASK)))
+        prefetch(i64(state + PAIRS) + 16 * pair_place(state, asked))
     return 0
 
 
