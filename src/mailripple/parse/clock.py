@@ -252,3 +252,32 @@ def settle(
             utc = t - i64(offset + 8 * i)
         latest = max(latest, utc)
     return latest
+
+
+@entry
+def survey(ts: int, code: int, n: int, out: int) -> int:
+    """Look over the stamps of a piece (n > 0): lowest and highest time into the words at `out`.
+
+    Returns what all of them say (a stamp kind of `layout`), or -1 where they differ.
+    """
+    kind = (i64(code) >> 28) & 3
+    differ = 0
+    low = i64(ts)
+    high = low
+    for i in range(n):
+        t = i64(ts + 8 * i)
+        differ |= (i64(code + 8 * i) >> 28) ^ kind
+        low = min(low, t)
+        high = max(high, t)
+    put64(out, low)
+    put64(out + 8, high)
+    return -1 if differ & 3 else kind
+
+
+@entry
+def shift(ts: int, code: int, n: int, by: int) -> int:
+    """Move all times of a piece by as much, and say that they are UTC now."""
+    for i in range(n):
+        put64(ts + 8 * i, i64(ts + 8 * i) + by)
+        put64(code + 8 * i, i64(code + 8 * i) | 3 << 28)
+    return n

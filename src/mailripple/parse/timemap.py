@@ -63,6 +63,9 @@ def resolve(state: TimeMap, columns: IntArray, zone: Zone) -> TimeMap:
     """
     ts = columns[L.COL["ts"]]
     code = columns[L.COL["code"]]
+    simple = _simple(state, ts, code, zone)
+    if simple is not None:
+        return simple
     kinds = (code >> 28) & 3
     if not np.any(kinds):
         return state
@@ -76,6 +79,56 @@ def resolve(state: TimeMap, columns: IntArray, zone: Zone) -> TimeMap:
     ts[timed] = part
     code[timed] |= np.int64(3 << 28)
     return state
+
+
+def _simple(state: TimeMap, ts: IntArray, code: IntArray, zone: Zone) -> TimeMap | None:
+    """`resolve` for nearly every piece: all stamps say alike, and one number makes all of them UTC.  Else None.
+
+    Two passes instead of twenty: it halves what times cost.
+    """
+    if not len(ts):
+        return state
+    ends = np.zeros(2, np.int64)
+    kind = kernels().survey(ts.ctypes.data, code.ctypes.data, len(ts), ends.ctypes.data)
+    low, high = ends.tolist()
+    last = int(ts[-1])
+    by = 0
+    if kind < 0:
+        return None
+    if kind == L.NO_TIME:
+        return state
+    if kind == L.CIVIL_NO_YEAR:
+        if state.civil is None or max(state.civil, high) - min(state.civil, low) > HALF_YEAR:
+            return None
+        first, final = in_year(ends, state.year).tolist()
+        if final - first != high - low or (low < _Y2000 + _MARCH <= high):
+            return None
+        by = first - low
+        state = replace(state, civil=last, dated=None)
+    elif state.civil is None:
+        state = replace(state, dated=last)
+    if kind != L.UTC:
+        offset = _one_offset(low + by, high + by, zone)
+        if offset is None:
+            return None
+        by -= offset
+    kernels().shift(ts.ctypes.data, code.ctypes.data, len(ts), by)
+    return replace(state, latest=high + by if state.latest is None else max(high + by, state.latest))
+
+
+def _one_offset(first: int, last: int, zone: Zone) -> int | None:
+    """The offset of all civil times from `first` to `last`; None where there is more than one."""
+    changes = zone.between(first, last)
+    settled = [c.settled for c in changes]
+    at = bisect_right(settled, first)
+    if any(_is_twice(c, first, last) for c in changes) or at != bisect_right(settled, last):
+        return None
+    return [changes[0].before if changes else zone.offset_at(first), *(c.after for c in changes)][at]
+
+
+def _is_twice(change: Change, first: int, last: int) -> bool:
+    """Does an hour that occurs twice touch the civil times from `first` to `last`?"""
+    return change.after < change.before and change.unsettled <= last and first < change.settled
 
 
 def _resolve(state: TimeMap, ts: IntArray, kinds: IntArray, zone: Zone) -> TimeMap:
@@ -131,14 +184,14 @@ def _to_utc(state: TimeMap, ts: IntArray, civil: npt.NDArray[np.bool_], zone: Zo
     places = _places(civil)
     stamps = ts[places]
     first, last = int(stamps.min()), int(stamps.max())
-    changes = zone.between(first, last)
-    settled = [c.settled for c in changes]
-    offsets = [changes[0].before if changes else zone.offset_at(first), *(c.after for c in changes)]
-    at = bisect_right(settled, first)
-    twice = [c for c in changes if c.after < c.before and c.unsettled <= last and first < c.settled]
-    if not twice and at == bisect_right(settled, last):
-        ts[places] = stamps - offsets[at]
+    one = _one_offset(first, last, zone)
+    if one is not None:
+        ts[places] = stamps - one
         return
+    changes = zone.between(first, last)
+    offsets = [changes[0].before, *(c.after for c in changes)]
+    settled = [c.settled for c in changes]
+    twice = [c for c in changes if _is_twice(c, first, last)]
     offset = np.zeros(len(ts), np.int64)
     offset[places] = np.array(offsets, np.int64)[np.searchsorted(settled, stamps, side="right")]
     for change in twice:
