@@ -11,10 +11,10 @@ from pathlib import Path
 from rich.console import Console
 
 from mailripple.config import ReadOptions, ReportOptions
-from mailripple.demo import make_logs
 from mailripple.outputs import terminal
 from mailripple.reporting import summary_of
 from mailripple.run import read_all
+from mailripple.simulate.write import simulate
 
 PLACE = Path(__file__).parent / "report.svg"
 WIDTH = 112
@@ -23,9 +23,10 @@ WIDTH = 112
 def picture() -> str:
     """The report as SVG."""
     with tempfile.TemporaryDirectory() as folder:
-        logs, _ = make_logs(Path(folder), 20020715)
+        simulate("paper-day", Path(folder), 20020715)
+        logs = [Path(folder) / "mail.log", Path(folder) / "queries.log"]
         now = int(dt.datetime(2002, 7, 17, tzinfo=dt.UTC).timestamp()) * 1_000_000
-        result = read_all([str(log) for log in logs], ReadOptions("UTC", now, zone_given=True))
+        result = read_all([str(log) for log in logs], ReadOptions("Asia/Tokyo", now, zone_given=True, year=2002))
     summary = summary_of(result, ReportOptions(top=5))
     for source in summary.sources:
         source["source"] = Path(source["source"]).name

@@ -168,10 +168,41 @@ def check_format(files: tuple[Path, ...]) -> None:
 )
 @click.option("--seed", default=20020715, show_default=True, help="Another seed, another campus.")
 def demo(out: Path, seed: int) -> None:
-    """Make the logs of a campus with one infected PC, and report on them."""
+    """Make the logs of a campus on the day of an outbreak, and report on them."""
     from mailripple.demo import run_demo
 
     run_demo(out, seed, _options(None, None, None, ()))
+
+
+@cli.command()
+@click.argument("scenario", required=False)
+@click.option("--list", "list_", is_flag=True, help="Name the scenarios.")
+@click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Folder for the logs and truth.json.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="Another seed, another day.")
+@click.option("--quiet", is_flag=True, help="The same day without a worm, and no domain closes.")
+@click.option("--hours", metavar="H", help="Write only the first H hours, or a stretch: 14:00-18:30.")
+@click.option("--gap", metavar="STRETCH", help="Write nothing of a stretch: 11:00-12:30.")
+@click.option("--date", metavar="DATE", help="Another date: 2002-10-27.")
+@click.option("--zone", metavar="ZONE", help="Zone of the servers' clocks (default: the scenario's).")
+@click.option(
+    "--clock-offset", metavar="MINUTES", default=0.0, type=float, help="How far the name server's clock is ahead."
+)
+@click.option("--retry-lookups", metavar="K", default=0, type=int, help="DNS questions that a retry costs (0 to 8).")
+@click.option("--queue-interval", metavar="MINUTES", default=30.0, type=float, help="Between queue runs (30).")
+@click.option("--queue-runners", metavar="N", default=1, type=int, help="Queue runners, evenly out of step (1).")
+@click.option("--queue-spread", metavar="MINUTES", type=float, help="How long a queue run takes (default: drawn).")
+@click.option("--queue-jitter", metavar="MINUTES", default=0.0, type=float, help="How far runs start off their time.")
+def simulate(scenario: str | None, list_: bool, out: Path | None, seed: int, **variant: Any) -> None:
+    """Make the logs of SCENARIO, and truth.json with what really happened; without it, list the scenarios."""
+    from mailripple.demo import list_scenarios, run_simulation
+    from mailripple.simulate.scenario import Variant
+
+    if scenario is None or list_:
+        list_scenarios()
+    elif out is None:
+        raise UsageError("no folder given", where="--out", todo=f"mailripple simulate {scenario} --out DIR")
+    else:
+        run_simulation(scenario, out, seed, Variant(**variant))
 
 
 def _options(zone: str | None, year: int | None, format_: str | None, folders: tuple[Path, ...]) -> ReadOptions:

@@ -1,58 +1,69 @@
-"""`mailripple demo`: the logs of a made-up campus with one infected PC, and the report on them."""
+"""`mailripple simulate` and `mailripple demo`: the logs of a made-up day, and the report on them."""
 
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 from pathlib import Path
+from typing import Any
 
 from mailripple.config import ReadOptions, ReportOptions
-from mailripple.errors import OutputError
 from mailripple.outputs.safe import shown
+from mailripple.outputs.write import writing
 from mailripple.reporting import report
-from mailripple.simulate.bulk import BulkTruth, generate
+from mailripple.simulate.scenario import Variant, scenarios
+from mailripple.simulate.write import MAIL, QUERIES, TRUTH, simulate
 
-#: A day of a campus: Monday 15 July 2002, the day of the paper.
-DAY = dt.datetime(2002, 7, 15, tzinfo=dt.UTC)
+SCENARIO = "paper-day"
+
+
+def list_scenarios() -> None:
+    """Print each scenario's name and what it is about."""
+    with writing("stdout"):
+        for scene in scenarios():
+            print(f"{scene.id}  {scene.title}")
+
+
+def run_simulation(name: str, out: Path, seed: int, variant: Variant) -> None:
+    """Write the logs of a scenario into `out`, and say how to read them.  Raises UsageError, OutputError."""
+    truth = simulate(name, out, seed, variant)
+    counts = truth["counts"]
+    place = shown(str(out))
+    print(
+        f"{counts['mail_lines']:,} lines of {MAIL}, {counts['queries']:,} of {QUERIES}, and {TRUTH} are in {place}\n"
+        f"Read them: mailripple report {_reading(truth)} {' '.join(shown(str(log)) for log in _logs(out))}"
+    )
 
 
 def run_demo(out: Path, seed: int, reading: ReadOptions) -> None:
     """Write the logs into `out` and report on them."""
+    print(f"Making the logs of a campus in {shown(str(out))}: 15 July 2002, a mass mailer comes in the afternoon ...")
+    truth = simulate(SCENARIO, out, seed)
+    logs = _logs(out)
     print(
-        f"Making the logs of a campus in {shown(str(out))}: 15 July 2002, one PC is infected in the evening ...",
-        flush=True,
+        f"Reading them: mailripple report {_reading(truth)} {' '.join(shown(str(log)) for log in logs)}\n", flush=True
     )
-    logs, truth = make_logs(out, seed)
-    print(f"Reading them: mailripple report --tz UTC {shown(' '.join(map(str, logs)))}\n", flush=True)
-    report(
+    report(  # a page beside the logs is one more argument here
         [str(log) for log in logs],
-        dataclasses.replace(reading, zone="UTC", zone_given=True),
+        dataclasses.replace(reading, zone=truth["time_zone"], zone_given=True, year=_year(truth)),
         ReportOptions(),
         window_s=None,
         json_to=None,
         rejects_to=None,
     )
-    print(f"The infected PC is {truth.attacker_ip}; {shown(str(out / 'truth.json'))} holds what really happened.")
+    infected = ", ".join(host["ip"] for host in truth["infected"])
+    print(f"The logs are {' and '.join(shown(str(log)) for log in logs)}.")
+    print(f"The infected PCs are {infected}; domain A is {truth['domain_a']['name']}, closed from 17:00.")
+    print(f"{shown(str(out / TRUTH))} holds all that really happened.")
     print("Your own logs: mailripple report /var/log/mail.log* /var/log/named/queries.log*")
 
 
-def make_logs(out: Path, seed: int) -> tuple[list[Path], BulkTruth]:
-    """Write a mail log, a query log and the truth into `out`.  Raises OutputError."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        truth = generate(
-            out,
-            mail_bytes=12_000_000,
-            dns_bytes=12_000_000,
-            seed=seed,
-            start=DAY,
-            days=1.0,
-            clients=4000,
-            domains=2000,
-            accounts=600,
-        )
-    except OSError as error:
-        raise OutputError(
-            f"cannot write to {out}", why=error.strerror or str(error), where="--out", todo="choose another folder"
-        ) from error
-    return [out / "mail.log", out / "queries.log"], truth
+def _logs(out: Path) -> list[Path]:
+    return [out / MAIL, out / QUERIES]
+
+
+def _year(truth: dict[str, Any]) -> int:
+    return int(truth["local_date"][:4])
+
+
+def _reading(truth: dict[str, Any]) -> str:
+    return f"--tz {truth['time_zone']} --year {_year(truth)}"
