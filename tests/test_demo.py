@@ -1,57 +1,36 @@
-"""The demo writes its logs, reports on them, and tells what really happened."""
+"""The demo simulates the paper's day, reports on it, and tells what really happened."""
 
 from __future__ import annotations
 
-import functools
 import json
 from pathlib import Path
-from typing import Any
 
-import pytest
-
-from mailripple import demo
-from mailripple.simulate.bulk import BulkTruth, generate
-from tests.command import Outcome, call
+from tests.command import call
 
 
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hundredth of the demo's logs."""
-
-    def fewer(out: Path, **more: Any) -> BulkTruth:
-        return generate(out, **more | {"mail_bytes": 200_000, "dns_bytes": 200_000, "clients": 500, "domains": 200})
-
-    monkeypatch.setattr(demo, "generate", functools.wraps(generate)(fewer))
-
-
-def test_the_demo_reports_on_its_own_logs(small: None, tmp_path: Path) -> None:
-    """It prints the report, where the logs are, and the address of the infected PC, which is that of truth.json."""
+def test_the_demo_reports_on_its_own_logs(tmp_path: Path) -> None:
+    """It prints the report in the campus' zone, where the logs are, and the infected PCs and domain A of truth.json."""
     outcome = call("demo", "--out", tmp_path / "demo", zone="America/New_York")
     assert (outcome.code, outcome.err) == (0, "")
     truth = json.loads((tmp_path / "demo" / "truth.json").read_text())
-    assert f"The infected PC is {truth['attacker_ip']}" in outcome.out
-    assert "2002-07-15" in outcome.out
-    assert "(UTC)" in outcome.out
-    totals = json.loads(report(tmp_path / "demo").out)["totals"]
-    assert totals["N_from"] == truth["messages"]
-    assert totals["N_to"] == truth["to_lines"]
-    assert totals["D_q"] == truth["dns_queries_by_mx"]
-    assert totals["N_P"] == truth["pop_logins"]
+    assert truth["infected"]
+    assert all(host["ip"] in outcome.out.split("The infected PCs are ")[1] for host in truth["infected"])
+    assert f"domain A is {truth['domain_a']['name']}" in outcome.out
+    assert "2002-07-15 00:00 to 2002-07-15 23:59 (Asia/Tokyo)" in outcome.out
+    assert f"{truth['counts']['N_from']:,} messages" in outcome.out.replace("\n", " ")
+    assert str(tmp_path / "demo" / "mail.log") in outcome.out
 
 
-def report(folder: Path) -> Outcome:
-    return call("report", "--tz", "UTC", "--json", folder / "mail.log", folder / "queries.log")
+def test_the_command_it_names_gives_the_same_report(tmp_path: Path) -> None:
+    """The `mailripple report` line that `simulate` prints reads the logs it wrote, year and zone included."""
+    told = call("simulate", "paper-day", "--out", tmp_path, "--hours", "9").out
+    arguments = told.split("mailripple report ")[1].split()
+    found = json.loads(call("report", "--json", *arguments).out)
+    assert found["span"]["first"].startswith("2002-07-14T15:")
+    assert found["totals"]["N_from"] == json.loads((tmp_path / "truth.json").read_text())["counts"]["N_from"]
 
 
-def test_the_same_seed_makes_the_same_logs(small: None, tmp_path: Path) -> None:
-    """--seed decides everything."""
-    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        assert call("demo", "--out", tmp_path / name, "--seed", seed).code == 0
-    logs = [(tmp_path / name / "mail.log").read_bytes() for name in "abc"]
-    assert logs[0] == logs[1] != logs[2]
-
-
-def test_a_place_that_cannot_be_written_is_told(small: None, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     """--out under a file is an error in four lines, status 3."""
     (tmp_path / "file").write_text("")
     outcome = call("demo", "--out", tmp_path / "file" / "demo")

@@ -99,7 +99,7 @@ class Sendmail:
     def _failure(self, row: int) -> str:
         domain = self._campus.domains[int(self._deliveries.domain[row])]
         if self._deliveries.fate[row] == UNKNOWN_HOST:
-            return f"Host unknown (Name server: {domain}.: host not found)"
+            return f"Host unknown (Name server: {domain}: host not found)"
         return "User unknown"
 
     def _letters(self, ms: Ints) -> list[str]:

@@ -105,9 +105,9 @@ def _realised(day: Day) -> dict[str, float]:
 def _closed(day: Day, close: int) -> dict[str, Any]:
     """Domain A, and the deliveries to it that can no longer be made: how many come in, and how many wait."""
     first = (day.attempts_all.tries == 0) & (day.attempts_all.status == DEFERRED)
-    row = day.attempts_all.delivery
-    stuck = first & (day.deliveries.domain[row] == A) & (day.attempts_all.ms >= close)
-    when = day.attempts_all.ms[stuck]
+    row, ms = day.attempts_all.delivery, day.attempts_all.ms
+    stuck = first & (day.deliveries.domain[row] == A) & (ms >= close) & (ms < day.span.end)
+    when = ms[stuck]
     edges = np.arange(day.span.start, day.span.end + 1, _STEP_MS)
     series = np.histogram(when, edges)[0]
     settled = close + _SETTLED_MS
