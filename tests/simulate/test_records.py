@@ -62,12 +62,14 @@ def test_the_mix_is_that_of_the_parameters(quiet: Day) -> None:
 
 
 def test_look_ups_are_those_of_equation_1(day: Day) -> None:
-    """D_q = 2 messages + 4 first attempts elsewhere + 4 retries + 1 POP session, but for the last seconds of the day."""
+    """D_q = 2 messages + 4 first attempts elsewhere + 4 retries + 1 POP session, on average: within four standard errors, and the last seconds of the day."""
     away = day.deliveries.domain[day.attempts_all.delivery] != LOCAL
     first = int(np.sum(away & (day.attempts_all.tries == 0)))
     again = int(np.sum(day.attempts_all.tries > 0))
     asked = int(np.sum(day.queries.client == MAIL_SERVER))
-    assert 0 <= 2 * len(day.messages.ms) + 4 * first + 4 * again + len(day.pop.ms) - asked <= 40
+    expected = 2 * len(day.messages.ms) + 4 * first + 4 * again + len(day.pop.ms)
+    assert abs(asked - expected) <= 4 * math.sqrt(2 * day.values["dns_repeats"] * expected) + 40
+    assert asked != expected
 
 
 def test_retries_cost_what_is_asked(day: Day) -> None:
@@ -75,7 +77,8 @@ def test_retries_cost_what_is_asked(day: Day) -> None:
     cached = make_day(SCENE, 11, Variant(retry_lookups=0))
     assert np.array_equal(cached.attempts.ms, day.attempts.ms)
     again = int(np.sum(day.attempts.tries > 0))
-    assert abs(len(day.queries.ms) - len(cached.queries.ms) - 4 * again) <= 8
+    asked = len(day.queries.ms) - len(cached.queries.ms)
+    assert abs(asked - 4 * again) <= 4 * math.sqrt(4 * day.values["dns_repeats"] * len(day.queries.ms))
 
 
 def test_a_closes_and_its_mail_piles_up(day: Day) -> None:
@@ -84,7 +87,8 @@ def test_a_closes_and_its_mail_piles_up(day: Day) -> None:
     # A delivery already under way at 17:00 may log within the second.
     late = at_a & (day.attempts.ms >= (day.close or 0) + 2000)
     assert not np.any(day.attempts.status[late] == SENT)
-    retries = late & (day.attempts.tries > 0)
+    whole = day.runs < day.span.end - 60_000 * (day.values["queue_spread"] + 1)  # midnight cuts the last one off
+    retries = late & (day.attempts.tries > 0) & whole[day.attempts.run]
     bursts = np.unique(day.attempts.run[retries], return_counts=True)[1]
     assert len(bursts) in {13, 14}
     assert np.all(np.diff(bursts) > 0)

@@ -46,6 +46,7 @@ def report_on(folder: Path, truth: dict[str, Any]) -> dict[str, Any]:
         (4, Variant(hours="8")),
         (5, Variant(date="2002-10-27", zone="Europe/Berlin")),
         (6, Variant(gap="11:00-12:30")),
+        (7, Variant(hours="14:00-18:00")),
     ],
 )
 def test_the_truth_is_what_the_report_counts(tmp_path: Path, seed: int, variant: Variant) -> None:

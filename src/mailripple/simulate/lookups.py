@@ -8,7 +8,7 @@ import numpy as np
 
 from mailripple.simulate.attempts import Attempts
 from mailripple.simulate.campus import Campus
-from mailripple.simulate.columns import Ints, in_order
+from mailripple.simulate.columns import Ints, chosen, in_order, joined
 from mailripple.simulate.day import LOCAL, Deliveries, Messages, Sessions
 from mailripple.simulate.scenario import Span
 
@@ -35,10 +35,15 @@ def lookups(
     pop: Sessions,
     retry_lookups: int,
     browsing: Queries,
+    repeats: float,
+    rng: np.random.Generator,
 ) -> Queries:
     """2 a message (PTR of its client, then the forward check); 4 a first attempt at another host (ANY, A and MX of the
-    domain, A of its exchanger); `retry_lookups` a retry; 1 a POP session (PTR of its client)."""
-    parts = [browsing]
+    domain, A of its exchanger); `retry_lookups` a retry; 1 a POP session (PTR of its client).
+
+    These are means: a share `repeats` of the questions is not asked (cached), as many are asked twice, a second later.
+    """
+    parts: list[Queries] = []
 
     def ask(ms: Ints, name: Ints, qtype: int) -> None:
         parts.append(Queries(ms, np.full_like(ms, MAIL_SERVER), name, np.full_like(ms, qtype)))
@@ -61,7 +66,10 @@ def lookups(
     for i in range(retry_lookups):
         base, qtype = questions[3 - i % 4]
         ask(attempts.ms[again] - 80 + 10 * i, base + domain[again], qtype)
-    return in_order(parts)
+    asked = joined(parts)
+    luck = rng.random(len(asked.ms))
+    twice = chosen(asked, luck > 1 - repeats)
+    return in_order([browsing, chosen(asked, luck >= repeats), twice._replace(ms=twice.ms + 1000)])
 
 
 def browsing(campus: Campus, span: Span, ms: Ints, rng: np.random.Generator) -> Queries:

@@ -97,7 +97,7 @@ def make_day(scene: Scenario, seed: int, variant: Variant) -> Day:
     span = day_span(scene, variant)
     written = span.stretch(variant.hours, "--hours")
     gap = span.stretch(variant.gap, "--gap") if variant.gap else (span.end, span.end)
-    draws = [np.random.default_rng(stream) for stream in np.random.SeedSequence(seed).spawn(7)]
+    draws = [np.random.default_rng(stream) for stream in np.random.SeedSequence(seed).spawn(8)]
     values = scene.parameters(draws[0])
     values["worm_hosts"] = float(round(values["worm_hosts"]))
     if variant.queue_spread is not None:
@@ -115,7 +115,7 @@ def make_day(scene: Scenario, seed: int, variant: Variant) -> Day:
     pop = sessions(scene, campus, span, values, draws[5])
     idle = moments(span, scene.campus["browsing"] * intensity(scene, span, values, draws[6]), draws[6])
     asked = dns.browsing(campus, span, idle, draws[6])
-    queries = dns.lookups(campus, *mail, tried, pop, variant.retry_lookups, asked)
+    queries = dns.lookups(campus, *mail, tried, pop, variant.retry_lookups, asked, values["dns_repeats"], draws[7])
     return Day(
         scene=scene,
         variant=variant,

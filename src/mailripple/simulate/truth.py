@@ -62,16 +62,23 @@ def truth_of(day: Day) -> dict[str, Any]:
 
 
 def counts_of(day: Day) -> dict[str, int]:
-    """Every metric, of what was written."""
+    """Every metric, of what was written.
+
+    A first attempt is what the log shows as one: the first that is written of a message whose `from=` line is written.
+    Only where `hours` or a gap cut it off is that not the first attempt of the server.
+    """
     tries, status = day.attempts.tries, day.attempts.status
+    first = np.zeros(len(tries), dtype=bool)
+    first[np.unique(day.attempts.delivery, return_index=True)[1]] = True
+    first &= np.isin(day.deliveries.message[day.attempts.delivery], day.taken_in)
     away = day.deliveries.domain[day.attempts.delivery] != LOCAL
     recipients = day.deliveries.recipients[day.attempts.delivery]
     counts = {
         "N_from": len(day.taken_in),
         "N_to": len(tries),
-        "N_to1": np.sum(tries == 0),
-        "N_ret": np.sum(tries > 0),
-        "N_out1": np.sum((tries == 0) & away),
+        "N_to1": np.sum(first),
+        "N_ret": np.sum(~first),
+        "N_out1": np.sum(first & away),
         "N_SS": np.sum(status == SENT),
         "N_SD": np.sum(status == DEFERRED),
         "N_SX": np.sum(status == FAILED),
