@@ -19,6 +19,7 @@ from mailripple import counts as counting
 from mailripple.config import ReportOptions
 from mailripple.counts import Counts
 from mailripple.errors import Notice, UsageError
+from mailripple.models.findings import Findings
 from mailripple.models.servers import MailServer, given_mail_servers, infer_mail_servers
 from mailripple.outputs.safe import shown
 from mailripple.parse.compile import PatternName
@@ -64,6 +65,7 @@ class Summary:
     notices: list[Notice]
     capped: int
     grep: dict[str, int] = field(default_factory=dict)
+    findings: Findings | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The report as JSON data; keys are stable."""
