@@ -60,6 +60,12 @@ def cli() -> None:
 @click.argument("logs", nargs=-1, required=True)
 @_reading
 @_JSON
+@click.option("--html", metavar="FILE", help="Write the report as a page to FILE too: figures to zoom, needs no network.")
+@click.option(
+    "--paper-figures",
+    metavar="DIR",
+    help="Write Figures 1 and 2 as the paper drew them to DIR, as PNG, SVG and PDF (needs matplotlib).",
+)
 @click.option(
     "--mail-server",
     "mail_servers",
@@ -85,6 +91,8 @@ def cli() -> None:
 def report(
     logs: tuple[str, ...],
     json_: str | None,
+    html: str | None,
+    paper_figures: str | None,
     mail_servers: tuple[str, ...],
     window: str | None,
     since: str | None,
@@ -109,7 +117,16 @@ def report(
         since=read_moment(since, where, "--since") if since else None,
         until=read_moment(until, where, "--until") if until else None,
     )
-    damaged = make(logs, settings, options, window_s=window_length(window), json_to=json_, rejects_to=rejects)
+    damaged = make(
+        logs,
+        settings,
+        options,
+        window_s=window_length(window),
+        json_to=json_,
+        rejects_to=rejects,
+        html_to=html,
+        figures_to=paper_figures,
+    )
     raise SystemExit(3 if damaged else 0)
 
 

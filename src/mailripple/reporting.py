@@ -12,6 +12,8 @@ from mailripple.config import ReadOptions, ReportOptions
 from mailripple.errors import FormatError
 from mailripple.formats import Format, FormatSet, assemble, load_formats, read_format
 from mailripple.grep import grep_totals
+from mailripple.outputs.page import page
+from mailripple.outputs.paper import require_matplotlib, write_figures
 from mailripple.outputs.progress import progress_bar
 from mailripple.outputs.safe import shown
 from mailripple.outputs.summary import Names, Summary, summarise
@@ -29,8 +31,12 @@ def report(
     window_s: int | None,
     json_to: str | None,
     rejects_to: str | None,
+    html_to: str | None = None,
+    figures_to: str | None = None,
 ) -> bool:
     """Read the logs and write the report; True if an input was damaged."""
+    if figures_to is not None:
+        require_matplotlib()
     with reject_sink(rejects_to) as sink, progress_bar(arguments) as progress:
         result = read_all(arguments, reading, sink=sink, progress=progress)
     summary = summary_of(result, options, window_s)
@@ -38,8 +44,12 @@ def report(
         summary.grep.update(grep_totals(arguments, result.dns_sources()))
     if json_to is not None:
         write_whole(json_to, msgspec.json.encode(summary.as_json()) + b"\n")
-    else:
+    elif html_to != "-":
         print_text(summary)
+    if html_to is not None:
+        write_whole(html_to, page(summary))
+    if figures_to is not None:
+        write_figures(summary, figures_to)
     return any(notice.level == "warning" for notice in result.notices)
 
 
