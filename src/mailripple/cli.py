@@ -60,7 +60,7 @@ def cli() -> None:
 @click.argument("logs", nargs=-1, required=True)
 @_reading
 @_JSON
-@click.option("--html", metavar="FILE", help="Write the report as a page to FILE too: figures to zoom, needs no network.")
+@click.option("--html", metavar="FILE", help="Write the report to FILE too, as a page with figures to zoom.")
 @click.option(
     "--paper-figures",
     metavar="DIR",

@@ -14,6 +14,7 @@ from mailripple.simulate.scenario import Variant, scenarios
 from mailripple.simulate.write import MAIL, QUERIES, TRUTH, simulate
 
 SCENARIO = "paper-day"
+PAGE = "report.html"
 
 
 def list_scenarios() -> None:
@@ -42,15 +43,17 @@ def run_demo(out: Path, seed: int, reading: ReadOptions) -> None:
     print(
         f"Reading them: mailripple report {_reading(truth)} {' '.join(shown(str(log)) for log in logs)}\n", flush=True
     )
-    report(  # a page beside the logs is one more argument here
+    report(
         [str(log) for log in logs],
         dataclasses.replace(reading, zone=truth["time_zone"], zone_given=True, year=_year(truth)),
         ReportOptions(),
         window_s=None,
         json_to=None,
         rejects_to=None,
+        html_to=str(out / PAGE),
     )
     infected = ", ".join(host["ip"] for host in truth["infected"])
+    print(f"\nThe report as a page, with figures to zoom: {shown(str((out / PAGE).resolve()))}")
     print(f"The logs are {' and '.join(shown(str(log)) for log in logs)}.")
     print(f"The infected PCs are {infected}; domain A is {truth['domain_a']['name']}, closed from 17:00.")
     print(f"{shown(str(out / TRUTH))} holds all that really happened.")

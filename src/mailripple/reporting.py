@@ -12,8 +12,6 @@ from mailripple.config import ReadOptions, ReportOptions
 from mailripple.errors import FormatError
 from mailripple.formats import Format, FormatSet, assemble, load_formats, read_format
 from mailripple.grep import grep_totals
-from mailripple.outputs.page import page
-from mailripple.outputs.paper import require_matplotlib, write_figures
 from mailripple.outputs.progress import progress_bar
 from mailripple.outputs.safe import shown
 from mailripple.outputs.summary import Names, Summary, summarise
@@ -36,6 +34,8 @@ def report(
 ) -> bool:
     """Read the logs and write the report; True if an input was damaged."""
     if figures_to is not None:
+        from mailripple.outputs.paper import require_matplotlib
+
         require_matplotlib()
     with reject_sink(rejects_to) as sink, progress_bar(arguments) as progress:
         result = read_all(arguments, reading, sink=sink, progress=progress)
@@ -47,8 +47,12 @@ def report(
     elif html_to != "-":
         print_text(summary)
     if html_to is not None:
+        from mailripple.outputs.page import page
+
         write_whole(html_to, page(summary))
     if figures_to is not None:
+        from mailripple.outputs.paper import write_figures
+
         write_figures(summary, figures_to)
     return any(notice.level == "warning" for notice in result.notices)
 

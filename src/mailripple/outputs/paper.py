@@ -16,11 +16,21 @@ from mailripple.outputs.write import write_whole, writing
 
 #: The paper's curves from the first to the fourth, and the line of each: solid, dotted, solid, dashed.
 FIGURES = {
-    "figure1": (("dq", "D_q", "-", 1.0), ("pop", "N_P", ":", 1.0), ("to", "N_to", "-", 0.6), ("from", "N_from", "--", 0.8)),
-    "figure2": (("to", "N_to", "-", 1.0), ("sent", "N_SS", ":", 1.0), ("deferred", "N_SD", "-", 0.6), ("a", "A", "--", 0.8)),
+    "figure1": (
+        ("dq", "D_q", "-", 1.0),
+        ("pop", "N_P", ":", 1.0),
+        ("to", "N_to", "-", 0.6),
+        ("from", "N_from", "--", 0.8),
+    ),
+    "figure2": (
+        ("to", "N_to", "-", 1.0),
+        ("sent", "N_SS", ":", 1.0),
+        ("deferred", "N_SD", "-", 0.6),
+        ("a", "A", "--", 0.8),
+    ),
 }
 KINDS = ("png", "svg", "pdf")
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "font.family": "serif",
     "font.serif": ["DejaVu Serif"],  # comes with matplotlib: the same bytes everywhere
     "font.size": 9.0,
@@ -95,7 +105,8 @@ def _drawn(
         axes = figure.add_subplot()
         at = [start + (i + 0.5) * series.window_s for i in range(size)]
         for id_, symbol, dash, width in lines:
-            axes.plot(at, curves[id_] / series.window_s, color="black", linestyle=dash, linewidth=width, label=_maths(symbol))
+            rate = curves[id_] / series.window_s
+            axes.plot(at, rate, color="black", linestyle=dash, linewidth=width, label=_maths(symbol))
         marks = time_marks(start, end, zone, 8)
         axes.set_xticks([t for t, _, _ in marks], [f"{text}\n{below}".strip() for _, text, below in marks])
         axes.set_xlim(start, end)

@@ -45,7 +45,7 @@ def _utc(local: int, table: list[tuple[int, int]]) -> int | None:
 
 
 def time_marks(start: int, end: int, table: list[tuple[int, int]], most: int) -> list[tuple[int, str, str]]:
-    """At most `most` (and one) marks in [start, end]: moment, what stands there, and below it the date where it is new."""
+    """At most `most` (and one) marks in [start, end]: moment, its text, and below it the date where it is new."""
     span = max(end - start, 1)
     step = next((s for s in STEPS if span <= s * most), 0)
     out: list[tuple[int, str, str]] = []
@@ -77,7 +77,7 @@ def _multiples(start: int, end: int, table: list[tuple[int, int]], step: int) ->
 
 def _months(start: int, end: int, table: list[tuple[int, int]], most: int) -> Iterator[int]:
     months = (end - start) / (30.44 * 86_400)
-    step = next((m for m in MONTHS if months <= m * most), MONTHS[-1])
+    step = next((m for m in MONTHS if months <= m * most + 0.5), MONTHS[-1])
     begin = civil(start, table)
     number = (begin.year * 12 + begin.month - 1) // step * step
     while True:

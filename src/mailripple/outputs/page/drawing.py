@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from mailripple.outputs.page.axis import number_text, round_marks, time_marks
 from mailripple.outputs.page.figures import STYLES, UNITS, IntArray
 
 WIDTH, HEIGHT = 960, 280
-LEFT, RIGHT, TOP, BOTTOM = 58, 14, 14, 40
+LEFT, RIGHT, TOP, BOTTOM = 58, 36, 14, 40
 #: Columns into which a longer curve is gathered, with the least and the largest value of each.
 COLUMNS = 480
 
@@ -90,6 +91,6 @@ def gathered(values: IntArray) -> tuple[npt.NDArray[np.float64], IntArray]:
     return index.astype(np.float64), values[index]
 
 
-def _path(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> str:
+def _path(x: npt.NDArray[np.floating[Any]], y: npt.NDArray[np.floating[Any]]) -> str:
     points = [f"{a:.1f},{b:.1f}" for a, b in zip(x.tolist(), y.tolist(), strict=True)]
     return "M" + "L".join(points) + ("h0.1" if len(points) == 1 else "")

@@ -38,7 +38,7 @@ class Style:
 STYLES = {
     "dq": Style("D_q", "DNS queries of the mail servers"),
     "dns": Style("", "DNS queries, all clients"),
-    "to": Style("N_to", "delivery records"),
+    "to": Style("N_to", "delivery records", (), 1.2),
     "from": Style("N_from", "messages taken in", (7, 4)),
     "pop": Style("N_P", "POP3 log-ins", (2, 3)),
     "sent": Style("N_SS", "delivered", (10, 3)),
@@ -126,8 +126,8 @@ def unit_for(curves: Mapping[str, IntArray], window_s: int) -> str:
 def rows_of(curves: Mapping[str, IntArray], window_s: int) -> tuple[int, list[tuple[int, dict[str, int]]]]:
     """The curves as at most ROWS rows: how many windows a row holds, and each row's first window and sums by curve."""
     size = len(next(iter(curves.values()))) if curves else 0
-    share = next((n // window_s for n in LENGTHS if n >= window_s and n % window_s == 0 and size * window_s <= n * ROWS), 0)
-    share = share or max(1, -(-size // ROWS))
+    fitting = (n // window_s for n in LENGTHS if n % window_s == 0 and size * window_s <= n * ROWS)
+    share = next(fitting, 0) or max(1, -(-size // ROWS))
     starts = range(0, size, share)
     return share, [(i, {c: int(v[i : i + share].sum()) for c, v in curves.items()}) for i in starts]
 

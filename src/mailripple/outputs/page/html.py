@@ -86,12 +86,14 @@ LISTS = (
         ),
     ),
 )
+MINUS = "\u2212"
 BADGES = {"holds": ("holds", "✓"), "does not hold": ("fails", "✗"), "cannot tell": ("unknown", "?")}
 
 
 def page(summary: Summary) -> bytes:
     """The page, UTF-8.  The same summary gives the same bytes."""
-    style, script = _asset("vendor/uPlot.min.css") + _asset("page.css"), _asset("vendor/uPlot.iife.min.js") + _asset("page.js")
+    style = _asset("vendor/uPlot.min.css") + _asset("page.css")
+    script = _asset("vendor/uPlot.iife.min.js") + _asset("page.js")
     series = summary.series
     curves = curves_of(summary)
     figures = figures_of(curves)
@@ -224,9 +226,9 @@ def number(value: float) -> str:
     if math.isinf(value):
         return "no bound"
     if value and (abs(value) >= 1e7 or abs(value) < 1e-4):
-        return f"{value:.2e}".replace("-", "−")
+        return f"{value:.2e}".replace("-", MINUS)
     digits = 0 if abs(value) >= 1000 else 2 if abs(value) >= 10 else 3
-    return f"{value:,.{digits}f}".replace("-", "−")
+    return f"{value:,.{digits}f}".replace("-", MINUS)
 
 
 def interval(e: Estimate) -> str:

@@ -39,7 +39,7 @@ function multiples(from, to, step) {
 }
 function months(from, to, most) {
   const count = (to - from) / (30.44 * DAY), out = [], d = civil(from);
-  const step = MONTHS.find((m) => count <= m * most) || MONTHS[MONTHS.length - 1];
+  const step = MONTHS.find((m) => count <= m * most + 0.5) || MONTHS[MONTHS.length - 1];
   let n = Math.floor((d.getUTCFullYear() * 12 + d.getUTCMonth()) / step) * step;
   for (;; n += step) {
     const local = Date.UTC(Math.floor(n / 12), n % 12, 1) / 1000;
@@ -104,7 +104,7 @@ function options(figure, place) {
   const font = "12px " + getComputedStyle(document.body).fontFamily;
   const axis = {stroke: () => colour("soft"), grid: {stroke: () => colour("grid"), width: 1}, ticks: {show: false}, font};
   return {
-    width: place.clientWidth, height: HEIGHT, padding: [14, 12, 0, 0], legend: {show: false},
+    width: place.clientWidth, height: HEIGHT, padding: [14, 36, 0, 0], legend: {show: false},
     scales: {x: {time: false, range: (u, a, b) => [a, b]}, y: {range: top}},
     axes: [
       {...axis, size: 42, gap: 6, splits: (u, i, a, b) => timeMarks(a, b, Math.max(2, Math.floor(u.width / 78))), values: (u, marks) => timeTexts(marks)},
