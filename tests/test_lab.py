@@ -22,9 +22,10 @@ from mailripple.outputs.summary import Summary
 from mailripple.records import read_records
 from mailripple.reporting import summary_of
 from mailripple.run import Result, read_all
+from tests.corpus import SHARED
 from tests.streams import plain
 
-LAB = Path(__file__).resolve().parents[1].parent / "shared" / "lab"
+LAB = SHARED / "lab"
 ZONES = {"E": "Europe/Berlin", "F": "Asia/Tokyo"}
 NOW = 1_790_000_000_000_000
 MX = ("192.0.2.3", "2001:db8:1::3")

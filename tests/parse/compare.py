@@ -22,7 +22,7 @@ from mailripple.parse.events import Parsed, Parser
 from mailripple.tables import KINDS, QTYPES
 
 PAD = 64
-SHARED = Path(__file__).resolve().parents[2].parent / "shared"
+
 SLOTS = tuple(L.SLOT)
 #: Columns of `layout.COLUMNS` that every event has, and those that only mail and POP3/IMAP events have.
 COMMON = ("ts", "code", "server", "client", "name")
