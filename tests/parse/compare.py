@@ -22,7 +22,6 @@ from mailripple.parse.events import Parsed, Parser
 from mailripple.tables import KINDS, QTYPES
 
 PAD = 64
-
 SLOTS = tuple(L.SLOT)
 #: Columns of `layout.COLUMNS` that every event has, and those that only mail and POP3/IMAP events have.
 COMMON = ("ts", "code", "server", "client", "name")

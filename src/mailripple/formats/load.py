@@ -107,6 +107,12 @@ class FormatSet:
     def by_program(self) -> dict[str, Format]:
         return {program: f for f in self.messages for program in f.programs}
 
+    def format_of(self, program: str) -> Format | None:
+        """The format of a program: by its whole name, else `*/x` for any name that ends in `/x`."""
+        programs = self.by_program()
+        _, slash, last = program.rpartition("/")
+        return programs.get(program) or (programs.get(f"*/{last}") if slash else None)
+
 
 def read_format(text: str, path: str, subject: str) -> Format:
     """One format file.  Raises FormatError with the place of what is wrong."""

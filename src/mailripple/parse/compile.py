@@ -31,7 +31,7 @@ _TYPED = {
     "sd": L.SD,
     "program": L.PROGRAM,
 }
-_JOINED = ("word", "int", "ip", "qid", "addr", "addrs", "program", "rfc3164", "iso", "dmy")
+_JOINED = ("word", "int", "ip", "qid", "addr", "addrs", "path", "angle", "program", "rfc3164", "iso", "dmy")
 _ADDRESSES = ("client_ip", "relay_ip")
 _MONTHS = b"JFMASOND"
 _DIGITS = b"0123456789"
@@ -307,6 +307,8 @@ def _typed(out: _Assembler, item: Typed) -> None:
         out.row(L.TIME, d=_TIMES[item.type])
     elif item.type in ("peer", "mx"):
         out.row(L.PEER, a=L.SLOT["client_ip" if item.type == "peer" else "relay_ip"], slot=slot_of(item.field))
+    elif item.type in ("path", "angle"):
+        out.row(L.PATH, d=item.type == "angle", slot=slot_of(item.field))
     else:
         out.row(_TYPED[item.type], slot=slot_of(item.field))
 

@@ -23,6 +23,7 @@ from mailripple.parse.text import (
     is_alnum,
     is_digit,
     read_ipv4,
+    scan_path,
     skip_addr,
     skip_address_text,
     skip_digits,
@@ -102,6 +103,21 @@ def read_addrs(ctx: int, slot: int, p: int, e: int) -> int:
             continue
         break
     keep(ctx, slot, start, stop)
+    return stop
+
+
+@part
+def read_path(ctx: int, slot: int, angle: int, p: int, e: int) -> int:
+    """Keep the one address at p without its angle brackets, which it must have if `angle`; its end, or -1."""
+    bracket = p < e and u8(p) == 60
+    stop = scan_path(p, e, 1)
+    if stop < 0:
+        stop = scan_path(p, e, 0)
+    if stop <= p or (angle and not bracket):
+        return -1
+    if slot == L.SLOT_RCPT:
+        put_rcpt(ctx, p, stop)
+    keep(ctx, slot, p + bracket, stop - bracket)
     return stop
 
 
@@ -190,6 +206,8 @@ def step_typed(ctx: int, op: int, row: int, p: int, e: int) -> int:
         return then(row, read_addr(ctx, slot, p, e), e)
     elif op == L.ADDRS:
         return then(row, read_addrs(ctx, slot, p, e), e)
+    elif op == L.PATH:
+        return then(row, read_path(ctx, slot, i64(row + 32), p, e), e)
     elif op == L.PROGRAM:
         stop = skip_program(p, e)
     else:

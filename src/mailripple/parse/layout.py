@@ -161,7 +161,8 @@ ROW: Final = 6
     EMIT,
     SKIP,
     ADDRESS,
-) = range(26)
+    PATH,
+) = range(27)
 #: Type of a key whose value begins behind the last place where the key stands, plus the slot of its address.
 LAST_PEER: Final = 32
 T_RFC3164, T_ISO, T_DMY, T_INNER = 0, 1, 2, 3

@@ -336,6 +336,26 @@ def skip_addr(p: int, e: int, unclosed: int) -> int:
 
 
 @part
+def scan_path(p: int, e: int, quotes: int) -> int:
+    """End of the address at p: behind `>` of `<...>`, else at the first space or `e`; quotes as in `scan_addr`."""
+    angle = p < e and u8(p) == 60
+    at = p
+    while at < e:
+        c = u8(at)
+        if c == 34 and quotes != 0:
+            at = skip_quoted(at, e)
+            if at < 0:
+                return -1
+            continue
+        if angle and c == 62:
+            return at + 1
+        if not angle and c == 32:
+            return at
+        at += 1
+    return -1 if angle else e
+
+
+@part
 def find_last_byte(p: int, e: int, byte: int) -> int:
     """Last position of `byte` in [p, e), or -1."""
     at = e - 1
