@@ -219,6 +219,8 @@ class NaiveFold:
         back = "returned" in m.marks and e.status == "sent" and e.relay in ("", *LOOPBACK)
         if here or back or (in_line and e.link):
             flags.add("internal")
+        if e.rcpts == 0:
+            return replace(e, flags=frozenset(flags))
         before = self.attempts.get((e.server, e.queue, e.name))
         if before is not None and before.use != m.use:
             before = None
@@ -231,7 +233,7 @@ class NaiveFold:
         waits = e.status == "deferred" or (e.status == "other" and e.dsn == 4)
         m.waiting = max(0, m.waiting + waits - (before is not None and before.waits))
         if not waits:
-            m.left -= max(e.rcpts, 1)
+            m.left -= e.rcpts
         self.attempts[e.server, e.queue, e.name] = Attempt(now, e.pid, waits, m.use, m.run)
         return replace(e, flags=frozenset(flags))
 

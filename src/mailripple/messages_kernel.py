@@ -211,6 +211,9 @@ def deliver(state: int, col: int, stride: int, slot: int) -> int:
     relay = i64(col + C_RELAY * stride)
     if stays_here(state, known, status, mailer, relay) or (link != 0 and i64(col + C_QUEUE * stride) != 0):
         flags |= L.F_INTERNAL
+    rcpts = i64(col + C_COUNT * stride) >> 40
+    if rcpts == 0:  # a result of the whole message, as when it expires
+        return flags
     attempt = claim(state, ATTEMPTS, join_keys(i64(slot), i64(col + C_NAME * stride) + 1), ts)
     use = ((shr(known, USE) & 0xFF) << 8) | 1
     run = shr(known, RUN) & 0xFF
@@ -224,8 +227,7 @@ def deliver(state: int, col: int, stride: int, slot: int) -> int:
     waits = status == L.DEFERRED or (status == L.OTHER_STATUS and (code >> 24) & 15 == 4)
     put64(slot + M_OPEN, max(i64(slot + M_OPEN) + waits - i64(attempt + A_OPEN), 0))
     if not waits:
-        rcpts = i64(col + C_COUNT * stride) >> 40
-        put64(slot + M_LEFT, i64(slot + M_LEFT) - max(rcpts, 1))
+        put64(slot + M_LEFT, i64(slot + M_LEFT) - rcpts)
     put64(attempt + A_LAST, ts)
     put64(attempt + A_PID, pid)
     put64(attempt + A_OPEN, waits)
