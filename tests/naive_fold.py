@@ -157,7 +157,9 @@ class NaiveFold:
             return
         queue, message, latest = self.handed.get((e.server, e.link), ("", None, ""))
         others = [self.messages.get((e.server, q)) for q in (latest, queue) if q and q != e.queue]
-        waiting = [other for other in others if other is not None and other.open()]
+        waiting = [
+            o for o in others if o is not None and ("done" not in o.marks if "managed" in o.marks else o.open())
+        ]
         if not waiting:
             self.handed[e.server, e.link] = (e.queue, m, "")
             return
@@ -181,6 +183,8 @@ class NaiveFold:
 
     def _from(self, e: Event, now: int) -> Event:
         m = self._begun(e, now)
+        if not e.sender and not m.marks & {"seen", "taken"} and "managed" in m.marks:
+            m.marks.add("dsn")
         flags = {"dsn"} if "dsn" in m.marks else {"again"} if "seen" in m.marks else set()
         client, account = e.client, e.account or m.account
         session = self.sessions.get((e.server, e.pid)) if e.pid else None

@@ -19,8 +19,9 @@ def test_the_labelled_fields_are_right(software: str) -> None:
 
 @pytest.mark.parametrize("software", corpus.SOFTWARE)
 def test_every_line_is_named(software: str) -> None:
-    """No line of a supported software fits nothing."""
-    assert corpus.score(load_formats(), software).rejects == []
+    """No line of a supported software fits nothing, free text apart."""
+    found = corpus.score(load_formats(), software)
+    assert len(found.rejects) <= corpus.FREE_TEXT.get(software, 0) * found.lines, found.rejects
 
 
 def test_no_line_is_too_much() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import ipaddress
 import json
 import re
 from collections import Counter
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 
 from mailripple.config import ReadOptions, ReportOptions
-from mailripple.counts import METRIC_NAMES
+from mailripple.counts import CLIENT, ENTITY_METRICS, METRIC_NAMES, entity_totals
 from mailripple.grep import grep_totals
 from mailripple.outputs.summary import Summary
 from mailripple.records import read_records
@@ -288,3 +289,48 @@ def test_the_year_comes_from_the_queue_ids(lab: Lab) -> None:
     assert mail.first is not None
     assert np.datetime64(mail.first, "us").astype(str).startswith(year)
     assert f"year {year} (from the queue ids)" in mail.assumed
+
+
+def test_postfix_totals_are_those_of_a_literal_search() -> None:
+    """Run G: messages, records and their results are what grep finds, own bounces and alias copies told apart.
+
+    One message is a queue id of a `from=` that neither a notification line announces nor a `forwarded as`.
+    """
+    path = LAB / "G" / "mail.log.gz"
+    with gzip.open(path, "rt") as log:
+        lines = [line.rstrip("\n") for line in log]
+
+    def ids(pattern: str) -> set[str]:
+        return {found[1] for line in lines if (found := re.search(pattern, line))}
+
+    dsn, copies = ids(r" notification: (\w+)$"), ids(r"\(forwarded as (\w+)\)$")
+    records = [line for line in lines if ": to=<" in line and ", relay=" in line]
+    own = [line for line in records if line.split(": ")[1] in dsn]
+    wanted = {
+        "mail.from": len(ids(r": (\w+): from=<.*nrcpt=") - dsn - copies),
+        "mail.to": len(records) - len(own),
+        "mail.dsn": len(dsn),
+        "mail.dsn.to": len(own),
+        "mail.internal": sum("forwarded as" in line for line in records),
+        "mail.reject": sum("NOQUEUE: reject:" in line for line in lines),
+        "pop.login": sum("pop3-login: Login:" in line for line in lines),
+    }
+    for status in ("sent", "deferred", "bounced"):
+        wanted[f"mail.{status}"] = sum(f"status={status}" in line for line in records) - sum(f"status={status}" in line for line in own)
+    counts = read_all([str(path)], options("America/New_York")).counts
+    assert {metric: counts.total(metric) for metric in wanted} == wanted
+
+
+def test_postfix_knows_who_handed_a_message_in() -> None:
+    """Run G: each client's messages are those that the server told it were queued, by the truth's own list."""
+    with gzip.open(LAB / "G" / "submissions.jsonl.gz", "rt") as lines:
+        actions = [json.loads(line) for line in lines]
+    queued = Counter(a["ip"] for a in actions if a.get("nok") and "queued as" in a.get("reply", ""))
+    found = read_all([str(LAB / "G" / "mail.log.gz")], options("America/New_York"))
+    totals = entity_totals(found.counts.cells)
+    ours = {
+        str(ipaddress.ip_address(int(row["key"]) - (1 << 32))): int(row["n"][ENTITY_METRICS.index("mail.from")])
+        for row in totals
+        if row["tag"] == CLIENT and 1 << 32 <= row["key"] < 1 << 33
+    }
+    assert {ip: n for ip, n in ours.items() if n and ip != "127.0.0.1"} == dict(queued)

@@ -165,11 +165,12 @@ def test_a_list_that_sends_a_message_on_later_makes_a_new_one() -> None:
         Event("mail.msgid", START, 1, queue="a", link="m1"),
         Event("mail.from", START, 2, queue="a", nrcpts=1),
         Event("mail.to", START, 3, queue="a", name="d.example", status="sent"),
-        Event("mail.client", START, 4, queue="b", client="127.0.0.1"),
-        Event("mail.msgid", START, 5, queue="b", link="m1"),
-        Event("mail.from", START, 6, queue="b", nrcpts=9),
+        Event("mail.done", START, 4, queue="a"),
+        Event("mail.client", START, 5, queue="b", client="127.0.0.1"),
+        Event("mail.msgid", START, 6, queue="b", link="m1"),
+        Event("mail.from", START, 7, queue="b", nrcpts=9, sender="list@x.example"),
     ]
-    assert said(stitched(events))[6][::3] == (key("127.0.0.1"), 0)
+    assert said(stitched(events))[7][::3] == (key("127.0.0.1"), 0)
 
 
 def test_a_remote_client_does_not_come_from_a_filter() -> None:
@@ -190,7 +191,7 @@ def test_each_run_of_a_queue_is_an_attempt() -> None:
     events = [
         Event("mail.client", START, 0, queue="a", client="192.0.2.7"),
         Event("mail.msgid", START, 1, queue="a", link="m1"),
-        Event("mail.from", START, 2, queue="a", nrcpts=2),
+        Event("mail.from", START, 2, queue="a", nrcpts=2, sender="ann@x.example"),
         Event("mail.to", START, 3, queue="a", name="d.example", status="deferred", pid=1),
         Event("mail.to", START, 4, queue="a", name="d.example", status="deferred", pid=2),
         Event("mail.from", START + 300 * SECOND, 5, queue="a", nrcpts=2),
@@ -213,3 +214,15 @@ def test_a_delivery_knows_its_message_by_its_number() -> None:
     found = said(stitched(events))
     assert [found[4 * n][3] for n in (0, 1)] == [0, 0]
     assert [found[4 * n + 2][::3] for n in (0, 1)] == [(key(c), L.F_ATTEMPT | L.F_FIRST) for c in ("192.0.2.7", "192.0.2.8")]
+
+
+def test_a_bounce_is_known_before_its_line() -> None:
+    """Postfix's queue manager may take a bounce up before the line that announces it: no client and no sender tell it."""
+    events = [
+        Event("mail.msgid", START, 0, queue="b", link="m2"),
+        Event("mail.from", START, 1, queue="b", nrcpts=1),
+        Event("mail.dsn", START, 2, queue="a", link="b"),
+        Event("mail.to", START, 3, queue="b", name="d.example", status="sent"),
+    ]
+    found = said(stitched(events))
+    assert (found[1][3], found[3][3] & L.F_DSN) == (L.F_DSN, L.F_DSN)

@@ -153,6 +153,8 @@ def open_message(state: int, col: int, stride: int, slot: int, nrcpts: int) -> i
     """A `from=` record: remember who handed the message in.  Returns the record's flags."""
     ts = i64(col + C_TS * stride)
     known = begin_anew(slot)
+    if known & (SEEN | TAKEN | MANAGED) == MANAGED and i64(col + C_SENDER * stride) == 0:
+        known |= DSN  # nobody handed it in and no reply is wanted: the line that announces the bounce may come later
     client = i64(col + C_CLIENT * stride)
     account = i64(col + C_ACCOUNT * stride)
     flags = L.F_DSN if known & DSN else L.F_AGAIN if known & SEEN else 0
@@ -290,6 +292,9 @@ def is_open(state: int, queue: int, slot: int, now: int) -> int:
     if queue == 0 or queue == i64(slot):
         return 0
     other = find_known(state, MESSAGES, queue, now)
+    flags = i64(other + M_FLAGS)
+    if flags & MANAGED:  # its end is told, and an alias may have more records than recipients
+        return other if flags & DONE == 0 else 0
     return other if i64(other + M_LEFT) > 0 or i64(other + M_OPEN) > 0 else 0
 
 

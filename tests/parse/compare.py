@@ -205,7 +205,7 @@ class Comparison:
             "account": self.name(account) if account is not None else 0,
             "queue": self._key(f, "queue_id", 2),
             "link": self._link(f, kind),
-            "sender": self.parser.key(sender.lower(), 2) if sender is not None else 0,
+            "sender": self.parser.key(sender.lower(), 2) if sender else 0,
             "count": count,
             "pid": _number(f.get("pid", b""), 1 << 40),
             "relay": self._key(f, "relay_ip", 1),

@@ -18,7 +18,7 @@ FIELDS = [
     "user", "client_name", "queue_id", "new_queue_id", "env_from", "size", "msgid", "relay", "mailer", "dsn", "stat", "sasl_user",
     "reply", "reason", "_", "_",
 ]  # fmt: skip
-STAMPS = ("rfc3164", "iso", "dmy", "inner")
+STAMPS = ("rfc3164", "iso", "spaced", "dmy", "inner")
 TYPES = ("word", "int", "ip", "qid", "addr", "addrs", "path", "angle", "peer", "mx", "program", "host", "sd", *STAMPS)
 KEY_NAMES = ("a", "ab", "to", "from", "relay", "stat", "size", "longerthaneight", "longerthaneighty", "rip")
 PROGRAMS = ("pa", "pb", "pc")
@@ -33,7 +33,7 @@ _FITTING = {
     "qid": [b"RAA20512", b"49QNVLZB000565"],
     "addr": _ADDRESSES,
     "addrs": [b"<a@b.c>,d", *_ADDRESSES],
-    "path": [b'"a b"@c.d ', b'<"> "@c.d>', b'"', *_ADDRESSES],
+    "path": [b'"a b"@c.d ', b'<"> "@c.d>', b'"', b"a@b.c: ", b":", b"::", *_ADDRESSES],
     "angle": [b"<>", b"<a b@c.d>", *_ADDRESSES],
     "peer": _PEERS,
     "mx": _PEERS,
@@ -42,6 +42,7 @@ _FITTING = {
     "sd": [b"-", b'[a b="]"]'],
     "rfc3164": [b"Oct 27 01:17:13", b"Oct 7 01:17:13.5", b"Feb 30 00:00:00"],
     "iso": [b"2024-10-27T01:17:13", b"2024-10-27T01:17:13.25+02:00", b"2023-02-29T01:17:13Z", b"2024-10-27 01:17:13 -0330"],
+    "spaced": [b"2024-10-27 01:17:13 +0100", b"2024-10-27T01:17:13"],
     "dmy": [b"27-Oct-2024 01:17:13.622"],
     "inner": [b"27-Oct-2024 01:17:13.622 ", b"2024-10-27 01:17:13 +0100 ", b""],
 }

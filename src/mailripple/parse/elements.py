@@ -182,6 +182,8 @@ def read_time(ctx: int, which: int, p: int, e: int) -> int:
         return stamp_rfc3164(ctx, p, e)
     if which == L.T_ISO:
         return stamp_iso(ctx, p, e)
+    if which == L.T_SPACED:
+        return stamp_iso(ctx, p, e) if p + 10 < e and u8(p + 10) == 32 else -1
     if which == L.T_INNER:
         return stamp_inner(ctx, p, e)
     return stamp_dmy(ctx, p, e)

@@ -196,7 +196,8 @@ def slot_lower_hash(ctx: int, slot: int) -> int:
     if i64(ctx + L.HAVE) & (1 << slot) == 0:
         return 0
     p = slot_begin(ctx, slot)
-    return hash_lower(p, slot_end(ctx, slot) - p, i64(ctx + L.SEED)) | 1
+    n = slot_end(ctx, slot) - p
+    return hash_lower(p, n, i64(ctx + L.SEED)) | 1 if n > 0 else 0
 
 
 @part

@@ -168,6 +168,6 @@ ROW: Final = 6
 ) = range(27)
 #: Type of a key whose value begins behind the last place where the key stands, plus the slot of its address.
 LAST_PEER: Final = 32
-T_RFC3164, T_ISO, T_DMY, T_INNER = 0, 1, 2, 3
+T_RFC3164, T_ISO, T_DMY, T_INNER, T_SPACED = 0, 1, 2, 3, 4
 MAX_LINE: Final = 65536
 STACK_DEPTH: Final = 64

@@ -146,7 +146,9 @@ def _until(item: Until, line: Line, at: int) -> int:
 
 def _typed(item: Typed, line: Line, at: int) -> int:
     text = line.text
-    if item.type in ("rfc3164", "iso", "dmy"):
+    if item.type == "spaced" and text[at + 10 : at + 11] != b" ":
+        return -1
+    if item.type in ("rfc3164", "iso", "spaced", "dmy"):
         return read_time(item.type, line, at)
     if item.type == "inner":
         return _inner(line, at)
@@ -192,6 +194,7 @@ def _run(kind: str, text: bytes, at: int) -> int:
 
 def read_time(kind: str, line: Line, at: int) -> int:
     """Read a stamp into `line.ts` (microseconds) and `line.ts_kind`; position behind it or -1."""
+    kind = "iso" if kind == "spaced" else kind
     found = _TIMES[kind].match(line.text, at)
     if not found:
         return -1
@@ -379,9 +382,11 @@ def scan_path(text: bytes, at: int, *, quotes: bool) -> int:
         elif c == b">" and angle:
             return i + 1
         elif c == b" " and not angle:
-            return i
+            break
         i += 1
-    return -1 if angle else i
+    if angle:
+        return -1
+    return i - (i > at + 1 and text[i - 1 : i] == b":")
 
 
 def _path(line: Line, name: str, at: int, *, angle: bool) -> int:

@@ -337,7 +337,10 @@ def skip_addr(p: int, e: int, unclosed: int) -> int:
 
 @part
 def scan_path(p: int, e: int, quotes: int) -> int:
-    """End of the address at p: behind `>` of `<...>`, else at the first space or `e`; quotes as in `scan_addr`."""
+    """End of the address at p: behind `>` of `<...>`, else at the first space or `e`, or a colon before it.
+
+    Quotes as in `scan_addr`.
+    """
     angle = p < e and u8(p) == 60
     at = p
     while at < e:
@@ -350,9 +353,11 @@ def scan_path(p: int, e: int, quotes: int) -> int:
         if angle and c == 62:
             return at + 1
         if not angle and c == 32:
-            return at
+            break
         at += 1
-    return -1 if angle else e
+    if angle:
+        return -1
+    return at - 1 if at > p + 1 and u8(at - 1) == 58 else at
 
 
 @part
