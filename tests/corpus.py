@@ -30,7 +30,7 @@ from mailripple.parse.record import values_of  # noqa: E402
 SHARED = next((p / "shared" for p in ROOT.parents[:2] if (p / "shared").is_dir()), ROOT.parent / "shared")
 CORPUS = SHARED / "corpus" / "corpus.jsonl"
 #: Software that has formats here, and so must reach the goals; the others are only shown.
-SOFTWARE = ("sendmail", "bind", "qpopper", "dovecot", "postfix", "exim")
+SOFTWARE = ("sendmail", "bind", "qpopper", "dovecot", "postfix", "exim", "courier", "cyrus", "opensmtpd")
 #: Share of the lines that may fit nothing: what an administrator lets Exim's access lists write is free text.
 FREE_TEXT = {"exim": 0.06}
 #: Share of the labelled fields that must be right: over all supported software, and in each.

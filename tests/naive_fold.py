@@ -185,6 +185,11 @@ class NaiveFold:
         m = self._begun(e, now)
         if not e.sender and not m.marks & {"seen", "taken"} and "managed" in m.marks:
             m.marks.add("dsn")
+        origin = self.messages.get((e.server, e.link)) if e.link and e.link != e.queue and not e.client else None
+        if origin and "taken" in origin.marks:
+            m.client, m.account = origin.client, origin.account
+        if origin and "dsn" in origin.marks:
+            m.marks.add("dsn")
         flags = {"dsn"} if "dsn" in m.marks else {"again"} if "seen" in m.marks else set()
         client, account = e.client, e.account or m.account
         session = self.sessions.get((e.server, e.pid)) if e.pid else None

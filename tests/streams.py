@@ -143,7 +143,7 @@ def random_event(dice: random.Random, ids: int) -> Event:
     client = dice.choice(("", "127.0.0.1", "192.0.2.7", "192.0.2.8", "2001:db8::7", "::1"))
     account = dice.choice(("", "", "ann", "bob"))
     if kind == "mail.from":
-        return replace(e, client=client, account=account, sender=dice.choice(("a@x.example", "")), link=dice.choice(("", "m1", "m2", "m3")), nrcpts=dice.choice((None, 0, 1, 2, 5)))
+        return replace(e, client=client, account=account, sender=dice.choice(("a@x.example", "")), link=dice.choice(("", "m1", "m2", "m3", f"q{dice.randrange(ids)}")), nrcpts=dice.choice((None, 0, 1, 2, 5)))
     if kind in ("mail.dsn", "mail.clone"):
         return replace(e, link=f"q{dice.randrange(ids)}")
     if kind == "mail.msgid":

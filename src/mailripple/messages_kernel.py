@@ -149,6 +149,22 @@ def hand_over(state: int, handed: int, slot: int, ts: int) -> int:
 
 
 @part
+def told_before(state: int, col: int, stride: int, slot: int, link: int) -> int:
+    """A `from=` record that names its session, or the process that queued it: take over what was said of that.
+
+    Returns DSN if the server announced its own bounce under that name.
+    """
+    ts = i64(col + C_TS * stride)
+    origin = find_known(state, MESSAGES, join_keys(i64(col + C_SERVER * stride), link), ts)
+    if i64(origin) == i64(slot):
+        return 0
+    if i64(origin + M_FLAGS) & TAKEN:
+        put64(slot + M_CLIENT, i64(origin + M_CLIENT))
+        put64(slot + M_ACCOUNT, i64(origin + M_ACCOUNT))
+    return i64(origin + M_FLAGS) & DSN
+
+
+@part
 def open_message(state: int, col: int, stride: int, slot: int, nrcpts: int) -> int:
     """A `from=` record: remember who handed the message in.  Returns the record's flags."""
     ts = i64(col + C_TS * stride)
@@ -157,6 +173,10 @@ def open_message(state: int, col: int, stride: int, slot: int, nrcpts: int) -> i
         known |= DSN  # nobody handed it in and no reply is wanted: the line that announces the bounce may come later
     client = i64(col + C_CLIENT * stride)
     account = i64(col + C_ACCOUNT * stride)
+    link = i64(col + C_LINK * stride)
+    if link != 0 and client == 0:
+        known |= told_before(state, col, stride, slot, link)
+        put64(slot + M_FLAGS, known)
     flags = L.F_DSN if known & DSN else L.F_AGAIN if known & SEEN else 0
     if account == 0:
         account = i64(slot + M_ACCOUNT)
@@ -164,7 +184,6 @@ def open_message(state: int, col: int, stride: int, slot: int, nrcpts: int) -> i
         session = find_known(state, SESSIONS, join_keys(i64(col + C_SERVER * stride), i64(col + C_PID * stride)), ts)
         if i64(session) != 0 and i64(session + H_CLIENT) == client:
             account = i64(session + H_ACCOUNT)
-    link = i64(col + C_LINK * stride)
     if link != 0 and (client == 0 or is_loopback(state, client)):
         handed = join_keys(i64(col + C_SERVER * stride), link)
         if client == 0:

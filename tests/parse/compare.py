@@ -217,6 +217,8 @@ class Comparison:
             return self._key(f, "msgid", 2)
         if kind != L.KIND_FROM:
             return self._key(f, "new_queue_id", 2)
+        if "new_queue_id" in f:
+            return self._key(f, "new_queue_id", 2)
         client = naive.address(f["client_ip"]) if "client_ip" in f else None
         remote = client is not None and client.version == 4 and not client.is_loopback
         return 0 if remote else self._key(f, "msgid", 2)

@@ -283,7 +283,9 @@ def emit_mail(ctx: int, col: int, stride: int, count: int, kind: int) -> int:
     link = L.SLOT_MSGID if kind == L.KIND_MSGID else L.SLOT_NEW_QID
     if kind == L.KIND_FROM:  # only mail that comes from this machine itself can be in its second queue
         client = i64(col + 4 * stride)
-        link = L.SLOT_MSGID if client == 0 or client >= 2 * V4_KEY or client >> 24 == (V4_KEY >> 24) + 127 else -1
+        local = client == 0 or client >= 2 * V4_KEY or client >> 24 == (V4_KEY >> 24) + 127
+        if have & (1 << L.SLOT_NEW_QID) == 0:
+            link = L.SLOT_MSGID if local else -1
     put64(col + 6 * stride, slot_name(ctx, account))
     put64(col + 7 * stride, slot_hash(ctx, L.SLOT_QID))
     put64(col + 8 * stride, slot_hash(ctx, link) if link >= 0 else 0)

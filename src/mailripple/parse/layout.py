@@ -115,7 +115,7 @@ COLUMNS: Final = (
     "name",  # key of the name asked for, or of the first recipient's domain
     "account",  # key of the authenticated account or mailbox user
     "queue",  # hash of the queue id
-    "link",  # hash of the second queue id (bounce, clone), or of the Message-ID (mail.from, mail.msgid)
+    "link",  # hash of the second queue id (bounce, clone, origin), or of the Message-ID (mail.from, mail.msgid)
     "sender",  # hash of the envelope sender; for mail.to: hash of the mailer
     "count",  # recipients << 40 | first of them in `rcpts` (mail.to, mail.start); nrcpts << 40 (mail.from)
     "pid",
