@@ -19,7 +19,7 @@ from typing import Any
 
 SECOND = 1_000_000
 LATENESS = 120 * SECOND
-GRACE, OPEN_FOR, SAME_RUN, SESSION = 900 * SECOND, 6 * 86_400 * SECOND, 900 * SECOND, 3600 * SECOND
+GRACE, OPEN_FOR, SAME_RUN, SAME_TIME, SESSION = 900 * SECOND, 6 * 86_400 * SECOND, 900 * SECOND, 300 * SECOND, 3600 * SECOND
 LOOPBACK = ("127.0.0.1", "127.0.0.53", "::1")
 DELIVERY = {"sent": "mail.sent", "deferred": "mail.deferred", "bounced": "mail.bounced", "expired": "mail.expired", "rejected": "mail.rejected"}
 FAILED = ("bounced", "expired", "rejected")
@@ -237,7 +237,7 @@ class NaiveFold:
             flags |= {"attempt"} if "orphan" in m.marks else {"attempt", "first"}
         elif "managed" in m.marks:
             flags |= {"attempt"} if before.run != m.run else set()
-        elif before.pid != e.pid or now - before.last > SAME_RUN:
+        elif before.pid != e.pid or now - before.last > (SAME_RUN if e.pid else SAME_TIME):
             flags.add("attempt")
         waits = e.status == "deferred" or (e.status == "other" and e.dsn == 4)
         m.waiting = max(0, m.waiting + waits - (before is not None and before.waits))

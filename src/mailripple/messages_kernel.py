@@ -40,6 +40,8 @@ GRACE = 900 * SECOND
 OPEN_FOR = 6 * 86_400 * SECOND
 #: Records of one process for one destination within that time belong to one attempt.
 SAME_RUN = 900 * SECOND
+#: The same where the log names no process (qmail tries again after 400 s).
+SAME_TIME = 300 * SECOND
 SESSION = 3600 * SECOND
 LOOPBACK = V4_KEY + (127 << 24)
 
@@ -243,7 +245,7 @@ def deliver(state: int, col: int, stride: int, slot: int) -> int:
         put64(attempt + A_OPEN, 0)
     elif known & MANAGED:
         flags |= L.F_ATTEMPT if run != i64(attempt + A_RUN) else 0
-    elif pid != i64(attempt + A_PID) or ts - i64(attempt + A_LAST) > SAME_RUN:
+    elif pid != i64(attempt + A_PID) or ts - i64(attempt + A_LAST) > (SAME_RUN if pid != 0 else SAME_TIME):
         flags |= L.F_ATTEMPT
     waits = status == L.DEFERRED or (status == L.OTHER_STATUS and (code >> 24) & 15 == 4)
     put64(slot + M_OPEN, max(i64(slot + M_OPEN) + waits - i64(attempt + A_OPEN), 0))

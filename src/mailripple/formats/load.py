@@ -105,9 +105,13 @@ class FormatSet:
     envelopes: tuple[Format, ...]
     messages: tuple[Format, ...]
     patterns: tuple[Pattern, ...] = field(default=())
+    _programs: dict[str, Format] = field(default_factory=dict, compare=False, repr=False)
 
     def by_program(self) -> dict[str, Format]:
-        return {program: f for f in self.messages for program in f.programs}
+        """The format of each name in `programs`; made once."""
+        if not self._programs:
+            self._programs.update({program: f for f in self.messages for program in f.programs})
+        return self._programs
 
     def format_of(self, program: str) -> Format | None:
         """The format of a program: by its whole name, else `*/x` for any name that ends in `/x`."""
