@@ -1,6 +1,7 @@
 # make demo   sets up, then shows a report on made-up logs
 # make test   sets up, then runs the tests (some of them: make test ARGS="-k stitch")
 # make check  lint, types, import contract, tests
+# make corpus scores the formats against real lines, where ../shared/corpus lies beside the checkout
 # make bench  the speed table; writes GBs under .bench/ (quick: make bench ARGS=--small)
 # make clean  removes the environment and everything else that make made
 #
@@ -13,7 +14,7 @@ READY = $(VENV)/.ready
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 
 help:
-	@sed -n '1,5s/^# //p' Makefile
+	@sed -n '1,6s/^# //p' Makefile
 
 demo: $(READY)
 	@$(VENV)/bin/mailripple demo $(ARGS)
@@ -31,6 +32,9 @@ types: $(READY)
 
 contract: $(READY)
 	@$(VENV)/bin/lint-imports
+
+corpus: $(READY)
+	@$(VENV)/bin/python tests/corpus.py $(ARGS)
 
 bench: $(READY)
 	@$(VENV)/bin/python benchmarks/bench.py $(ARGS)

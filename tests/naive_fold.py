@@ -5,7 +5,9 @@ What it says is the definition (DESIGN, section 1; the docstrings of `messages_k
 - events enter the fold in the order (time, line); one that comes 120 s or more after a later one is late: it is
   counted, but does not enter the fold;
 - a message is known while something of it waits, for 6 days after its last record, else for 15 minutes; an attempt
-  likewise, but 30 minutes; what is no longer known was never there.
+  likewise, but 30 minutes; what is no longer known was never there;
+- a queue id that is used again after its message was finished is a new message;
+- a message that the machine hands in itself with the Message-ID of one that still waits for delivery is that one.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from typing import Any
 
 SECOND = 1_000_000
 LATENESS = 120 * SECOND
-GRACE, OPEN_FOR, SAME_RUN, SESSION = 900 * SECOND, 6 * 86_400 * SECOND, 900 * SECOND, 3600 * SECOND
+GRACE, OPEN_FOR, SAME_RUN, SAME_TIME, SESSION = 900 * SECOND, 6 * 86_400 * SECOND, 900 * SECOND, 300 * SECOND, 3600 * SECOND
 LOOPBACK = ("127.0.0.1", "127.0.0.53", "::1")
 DELIVERY = {"sent": "mail.sent", "deferred": "mail.deferred", "bounced": "mail.bounced", "expired": "mail.expired", "rejected": "mail.rejected"}
 FAILED = ("bounced", "expired", "rejected")
@@ -59,11 +61,17 @@ class Message:
     sender: str = ""
     left: int = 0
     waiting: int = 0
+    run: int = 0
+    use: int = 0
     marks: set[str] = field(default_factory=set)
 
     def known(self, now: int) -> bool:
         idle = now - self.last
-        return idle < GRACE or ((self.waiting > 0 or self.left > 0) and idle < OPEN_FOR)
+        return idle < GRACE or (self.open() and idle < OPEN_FOR)
+
+    def open(self) -> bool:
+        """True while something of it waits for delivery."""
+        return self.waiting > 0 or self.left > 0
 
 
 @dataclass
@@ -73,6 +81,8 @@ class Attempt:
     last: int
     pid: int
     waits: bool
+    use: int
+    run: int
 
     def known(self, now: int) -> bool:
         idle = now - self.last
@@ -85,20 +95,26 @@ class NaiveFold:
     def __init__(self) -> None:
         self.messages: dict[tuple[str, str], Message] = {}
         self.attempts: dict[tuple[str, str, str], Attempt] = {}
-        self.handed: dict[tuple[str, str], str] = {}
+        self.handed: dict[tuple[str, str], tuple[str, Message, str]] = {}
         self.sessions: dict[tuple[str, int], tuple[str, str, int]] = {}
+        self.deliveries: dict[tuple[str, str], tuple[Event, int]] = {}
 
     def step(self, e: Event) -> Event:
         """The event with its flags, and for deliveries and messages with who handed the message in."""
         now = e.ts or 0
         self.messages = {k: m for k, m in self.messages.items() if m.known(now)}
         self.attempts = {k: a for k, a in self.attempts.items() if a.known(now)}
-        self.handed = {k: q for k, q in self.handed.items() if (k[0], q) in self.messages}
+        self.handed = {k: h for k, h in self.handed.items() if self.messages.get((k[0], h[0])) is h[1]}
+        self.deliveries = {k: d for k, d in self.deliveries.items() if now - d[1] < SESSION}
         self.sessions = {k: s for k, s in self.sessions.items() if now - s[2] < SESSION}
         if e.kind in ("mail.dsn", "mail.clone"):
             self._announce(e, now)
-        elif e.kind == "mail.client" and e.account:
-            self.sessions[e.server, e.pid] = (e.client, e.account, now)
+        elif e.kind == "mail.client":
+            self._client(e, now)
+        elif e.kind == "mail.msgid":
+            self._msgid(e, now)
+        elif e.kind == "mail.start":
+            self.deliveries[e.server, e.link] = (e, now)
         elif e.kind == "mail.from":
             return replace(e, flags=frozenset({"refused"})) if e.nrcpts == 0 else self._from(e, now)
         elif e.kind == "mail.to":
@@ -106,7 +122,53 @@ class NaiveFold:
         elif e.kind == "mail.done" and (e.server, e.queue) in self.messages:
             done = self.messages[e.server, e.queue]
             done.left, done.waiting = 0, 0
+            done.marks.add("done")
         return e
+
+    def _begun(self, e: Event, now: int) -> Message:
+        """The message of a line that begins one: a new one, if that of the same queue id is finished."""
+        m = self.messages.setdefault((e.server, e.queue), Message(now))
+        if "done" in m.marks:
+            m = self.messages[e.server, e.queue] = Message(now, use=m.use + 1)
+        m.last = now
+        return m
+
+    def _inherit(self, m: Message, first: Message) -> None:
+        m.client, m.account = first.client, first.account
+        m.marks.add("seen")
+        if "taken" in m.marks:
+            first.marks.add("returned")
+
+    def _client(self, e: Event, now: int) -> None:
+        if e.queue:
+            m = self._begun(e, now)
+            m.marks.add("taken")
+            m.client, m.account = e.client or m.client, e.account or m.account
+            first = self.messages.get((e.server, e.link)) if e.link and e.link != e.queue else None
+            if first and first.marks:
+                self._inherit(m, first)
+        if e.account:
+            self.sessions[e.server, e.pid] = (e.client, e.account, now)
+
+    def _msgid(self, e: Event, now: int) -> None:
+        m = self._begun(e, now)
+        m.marks.add("managed")
+        if not e.link:
+            return
+        queue, message, latest = self.handed.get((e.server, e.link), ("", None, ""))
+        others = [self.messages.get((e.server, q)) for q in (latest, queue) if q and q != e.queue]
+        waiting = [
+            o for o in others if o is not None and ("done" not in o.marks if "managed" in o.marks else o.open())
+        ]
+        if not waiting:
+            self.handed[e.server, e.link] = (e.queue, m, "")
+            return
+        assert message is not None
+        if "seen" not in m.marks:
+            if m.client and m.client not in LOOPBACK:
+                return
+            self._inherit(m, waiting[0])
+        self.handed[e.server, e.link] = (queue, message, e.queue)
 
     def _announce(self, e: Event, now: int) -> None:
         new = self.messages.setdefault((e.server, e.link), Message(now))
@@ -120,44 +182,69 @@ class NaiveFold:
             new.client, new.account, new.sender = parent.client, parent.account, parent.sender
 
     def _from(self, e: Event, now: int) -> Event:
-        m = self.messages.setdefault((e.server, e.queue), Message(now))
+        m = self._begun(e, now)
+        if not e.sender and not m.marks & {"seen", "taken"} and "managed" in m.marks:
+            m.marks.add("dsn")
+        origin = self.messages.get((e.server, e.link)) if e.link and e.link != e.queue and not e.client else None
+        if origin and "taken" in origin.marks:
+            m.client, m.account = origin.client, origin.account
+        if origin and "dsn" in origin.marks:
+            m.marks.add("dsn")
         flags = {"dsn"} if "dsn" in m.marks else {"again"} if "seen" in m.marks else set()
         client, account = e.client, e.account or m.account
         session = self.sessions.get((e.server, e.pid)) if e.pid else None
         if not account and session and session[0] == client:
             account = session[1]
         if e.link and not client:
-            self.handed[e.server, e.link] = e.queue
+            self.handed[e.server, e.link] = (e.queue, m, "")
         elif e.link and client in LOOPBACK:
             other = self.handed.get((e.server, e.link))
-            first = self.messages.get((e.server, other)) if other is not None else None
-            if first is not None and other != e.queue:
+            if other is not None and other[0] != e.queue:
                 flags.add("again")
-                client, account = first.client, first.account
-        m.client, m.account, m.sender, m.last = client, account, e.sender, now
+                client, account = other[1].client, other[1].account
+        client = client or m.client
+        m.run += {"seen", "managed"} <= m.marks
+        m.client, m.account, m.sender = client, account, e.sender
         m.left = max(1 if e.nrcpts is None else e.nrcpts, 1)
         m.marks.add("seen")
         return replace(e, client=client, account=account, flags=frozenset(flags))
 
     def _to(self, e: Event, now: int) -> Event:
+        in_line = e.queue
+        if not in_line:
+            begun = self.deliveries.get((e.server, e.link))
+            if begun is None or not begun[0].queue:
+                return e
+            e = replace(e, queue=begun[0].queue, name=begun[0].name, rcpts=begun[0].rcpts)
         m = self.messages.setdefault((e.server, e.queue), Message(now))
         if not m.marks:
             m.marks.add("orphan")
         flags = {"dsn"} if "dsn" in m.marks else set()
-        if e.mailer == "relay" and e.relay in LOOPBACK:
+        m.last = now
+        e = replace(e, client=m.client, account=m.account, sender=m.sender)
+        if e.status == "skipped":
+            return replace(e, flags=frozenset(flags))
+        here = e.mailer == "relay" and e.relay in LOOPBACK
+        back = "returned" in m.marks and e.status == "sent" and e.relay in ("", *LOOPBACK)
+        if here or back or (in_line and e.link):
             flags.add("internal")
+        if e.rcpts == 0:
+            return replace(e, flags=frozenset(flags))
         before = self.attempts.get((e.server, e.queue, e.name))
+        if before is not None and before.use != m.use:
+            before = None
         if before is None:
             flags |= {"attempt"} if "orphan" in m.marks else {"attempt", "first"}
-        elif before.pid != e.pid or now - before.last > SAME_RUN:
+        elif "managed" in m.marks:
+            flags |= {"attempt"} if before.run != m.run else set()
+        elif before.pid != e.pid or now - before.last > (SAME_RUN if e.pid else SAME_TIME):
             flags.add("attempt")
         waits = e.status == "deferred" or (e.status == "other" and e.dsn == 4)
         m.waiting = max(0, m.waiting + waits - (before is not None and before.waits))
         if not waits:
-            m.left -= max(e.rcpts, 1)
-        self.attempts[e.server, e.queue, e.name] = Attempt(now, e.pid, waits)
-        m.last = now
-        return replace(e, client=m.client, account=m.account, sender=m.sender, flags=frozenset(flags))
+            m.left -= e.rcpts
+        self.attempts[e.server, e.queue, e.name] = Attempt(now, e.pid, waits, m.use, m.run)
+        return replace(e, flags=frozenset(flags))
 
 
 def fold(events: Iterable[Event]) -> list[Event]:
@@ -242,6 +329,9 @@ def _delivery(e: Event, row: dict[str, int], entity: Any) -> None:
         row["mail.dsn.to"] += 1
         return
     row["mail.to"] += 1
+    if e.status == "skipped":
+        row["mail.skipped"] += 1
+        return
     row[DELIVERY.get(e.status, "mail.other")] += 1
     row["mail.rcpt"] += e.rcpts
     if "internal" in e.flags:

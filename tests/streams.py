@@ -53,7 +53,7 @@ def columns_of(events: Sequence[Event]) -> npt.NDArray[np.int64]:
     for n, e in enumerate(events):
         code = KINDS.index(e.kind) | STATUSES.index(e.status) << 8 | e.dsn << 24
         code |= (QTYPES.index(e.qtype) if e.qtype else 0) << 16 | (L.UTC if e.ts is not None else L.NO_TIME) << 28
-        count = e.rcpts << 40 if e.kind == "mail.to" else -1 if e.nrcpts is None else e.nrcpts << 40
+        count = e.rcpts << 40 if e.kind in ("mail.to", "mail.start") else -1 if e.nrcpts is None else e.nrcpts << 40
         out[:, n] = (
             e.ts or 0, code, e.line << 32, key(e.server), key(e.client), key(e.name), key(e.account), hashed(e.queue),
             hashed(e.link), hashed(e.mailer if e.kind == "mail.to" else e.sender), count, e.pid, key(e.relay),
@@ -125,23 +125,35 @@ def keyed(naive: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
 def random_event(dice: random.Random, ids: int) -> Event:
     """One event over small pools of names, so that events meet."""
     kind = dice.choices(
-        ("mail.to", "mail.from", "mail.dsn", "mail.clone", "mail.client", "mail.done", "mail.reject", "dns.query", "other"),
-        (40, 25, 4, 3, 5, 3, 4, 12, 4),
+        ("mail.to", "mail.from", "mail.dsn", "mail.clone", "mail.client", "mail.msgid", "mail.start", "mail.done", "mail.reject", "dns.query", "other"),
+        (40, 25, 4, 3, 8, 8, 4, 3, 4, 12, 4),
     )[0]
     queue = f"q{dice.randrange(ids)}"
     e = Event(kind, 0, server=dice.choice(("mx1", "mx2")), queue=queue, pid=dice.choice((0, 1, 2, 3)))
     if kind == "mail.to":
-        status = dice.choice(("sent", "sent", "deferred", "deferred", "bounced", "expired", "rejected", "other", ""))
+        status = dice.choice(("sent", "sent", "deferred", "deferred", "bounced", "expired", "rejected", "other", "skipped", ""))
         mailer = dice.choice(("esmtp", "esmtp", "local", "relay"))
         name = "" if mailer == "local" else f"d{dice.randrange(4)}.example"
         relay = dice.choice(("", "127.0.0.1", "::1", "198.51.100.1"))
+        if dice.random() < 0.15:
+            e = replace(e, queue="", link=f"delivery {dice.randrange(4)}")
+        elif dice.random() < 0.1:
+            e = replace(e, link=f"q{dice.randrange(ids)}")
         return replace(e, status=status, mailer=mailer, name=name, relay=relay, rcpts=dice.choice((0, 1, 1, 3)), dsn=dice.choice((0, 2, 4, 5)))
     client = dice.choice(("", "127.0.0.1", "192.0.2.7", "192.0.2.8", "2001:db8::7", "::1"))
     account = dice.choice(("", "", "ann", "bob"))
     if kind == "mail.from":
-        return replace(e, client=client, account=account, sender=dice.choice(("a@x.example", "")), link=dice.choice(("", "m1", "m2", "m3")), nrcpts=dice.choice((None, 0, 1, 2, 5)))
+        return replace(e, client=client, account=account, sender=dice.choice(("a@x.example", "")), link=dice.choice(("", "m1", "m2", "m3", f"q{dice.randrange(ids)}")), nrcpts=dice.choice((None, 0, 1, 2, 5)))
     if kind in ("mail.dsn", "mail.clone"):
         return replace(e, link=f"q{dice.randrange(ids)}")
+    if kind == "mail.msgid":
+        return replace(e, link=dice.choice(("", "m1", "m2", "m3")))
+    if kind == "mail.start":
+        return replace(e, link=f"delivery {dice.randrange(4)}", name=f"d{dice.randrange(4)}.example", rcpts=dice.choice((0, 1)))
+    if kind == "mail.client" and dice.random() < 0.5:
+        return replace(e, client=client, account=account, link=dice.choice(("", f"q{dice.randrange(ids)}")))
+    if kind == "mail.client" and dice.random() < 0.5:
+        return replace(e, client=client, account=account, queue="")
     if kind == "dns.query":
         return replace(e, client=client, name=f"n{dice.randrange(3)}.example", qtype=dice.choice(("A", "MX", "PTR", "NS", "other")), queue="", pid=0)
     if kind == "other":

@@ -11,17 +11,30 @@ pytestmark = pytest.mark.skipif(not corpus.CORPUS.exists(), reason=f"no corpus a
 
 
 @pytest.mark.parametrize("software", corpus.SOFTWARE)
-def test_every_labelled_line_is_right(software: str) -> None:
-    """Each labelled field of the four first softwares is read as its label says, known wrong labels apart."""
-    score = corpus.score(load_formats(), software)
-    assert score.wrong == []
-    assert score.right == score.labelled > 0
+def test_the_labelled_fields_are_right(software: str) -> None:
+    """98 % of the labelled fields of each supported software are read as their label says, known wrong labels apart."""
+    found = corpus.score(load_formats(), software)
+    assert found.share >= corpus.GOAL_EACH, found.wrong
 
 
 @pytest.mark.parametrize("software", corpus.SOFTWARE)
 def test_every_line_is_named(software: str) -> None:
-    """No line of the four softwares fits nothing."""
-    assert corpus.score(load_formats(), software).rejects == []
+    """No line of a supported software fits nothing, free text apart."""
+    found = corpus.score(load_formats(), software)
+    assert len(found.rejects) <= corpus.FREE_TEXT.get(software, 0) * found.lines, found.rejects
+
+
+def test_no_line_is_too_much() -> None:
+    """Each line of the corpus has an outcome, also those that nothing is claimed of."""
+    formats = load_formats()
+    assert all(corpus.read(formats, record).what for record in corpus.corpus())
+
+
+def test_a_wrong_label_says_why() -> None:
+    """Each label that is passed over belongs to a line of the corpus, and has a reason."""
+    labels = {corpus.line_hash(r["line"]): r["expected"] or {} for r in corpus.corpus()}
+    for line, fields in corpus.wrong_labels().items():
+        assert all(name in ("line", *labels[line]) and len(why) > 20 for name, why in fields.items()), line
 
 
 def test_other_programs_give_no_event() -> None:

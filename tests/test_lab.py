@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import ipaddress
 import json
 import re
 from collections import Counter
@@ -16,15 +17,16 @@ import numpy as np
 import pytest
 
 from mailripple.config import ReadOptions, ReportOptions
-from mailripple.counts import METRIC_NAMES
+from mailripple.counts import CLIENT, ENTITY_METRICS, METRIC_NAMES, entity_totals
 from mailripple.grep import grep_totals
 from mailripple.outputs.summary import Summary
 from mailripple.records import read_records
 from mailripple.reporting import summary_of
 from mailripple.run import Result, read_all
+from tests.corpus import SHARED
 from tests.streams import plain
 
-LAB = Path(__file__).resolve().parents[1].parent / "shared" / "lab"
+LAB = SHARED / "lab"
 ZONES = {"E": "Europe/Berlin", "F": "Asia/Tokyo"}
 NOW = 1_790_000_000_000_000
 MX = ("192.0.2.3", "2001:db8:1::3")
@@ -287,3 +289,103 @@ def test_the_year_comes_from_the_queue_ids(lab: Lab) -> None:
     assert mail.first is not None
     assert np.datetime64(mail.first, "us").astype(str).startswith(year)
     assert f"year {year} (from the queue ids)" in mail.assumed
+
+
+def postfix_by_search(lines: list[str]) -> dict[str, int]:
+    """Totals of a Postfix log by literal search.
+
+    One message is a queue id of a `from=` that neither a notification line announces nor a `forwarded as`, until it is
+    removed: then the id may be another's.  A message that expires is one record more.
+    """
+
+    def ids(pattern: str) -> set[str]:
+        return {found[1] for line in lines if (found := re.search(pattern, line))}
+
+    dsn, copies = ids(r" notification: (\w+)$"), ids(r"\(forwarded as (\w+)\)$")
+    records = [line for line in lines if ": to=<" in line and ", relay=" in line]
+    own = [line for line in records if line.split(": ")[1] in dsn]
+    messages, queued = 0, dsn | copies
+    for line in lines:
+        found = re.search(r": (\w+): (?:from=<.*nrcpt=|(removed)$)", line)
+        if found and found[2]:
+            queued = queued - {found[1]}
+        elif found and found[1] not in queued:
+            messages, queued = messages + 1, queued | {found[1]}
+    wanted = {
+        "mail.from": messages,
+        "mail.to": len(records) - len(own) + sum("status=expired" in line for line in lines),
+        "mail.dsn": len(dsn),
+        "mail.dsn.to": len(own),
+        "mail.internal": sum("forwarded as" in line for line in records),
+        "mail.reject": sum("NOQUEUE: reject:" in line or "SASL LOGIN authentication failed" in line for line in lines),
+        "pop.login": sum("pop3-login: Login:" in line for line in lines),
+    }
+    for status in ("sent", "deferred", "bounced"):
+        wanted[f"mail.{status}"] = sum(f"status={status}" in line for line in records) - sum(f"status={status}" in line for line in own)
+    return wanted
+
+
+@pytest.mark.parametrize("log", ["lab/G/mail.log.gz", "samples/postfix/mail.log", *(f"corpus/files/kdent-mail{n}.log" for n in ("", "2", "3"))])
+def test_postfix_totals_are_those_of_a_literal_search(log: str) -> None:
+    """Messages, records and their results are what grep finds, own bounces and alias copies told apart."""
+    path = SHARED / log
+    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as text:
+        wanted = postfix_by_search([line.rstrip() for line in text])
+    counts = read_all([str(path)], options("America/New_York")).counts
+    assert {metric: counts.total(metric) for metric in wanted} == wanted
+
+
+def test_exim_totals_are_those_of_a_literal_search() -> None:
+    """The sample of Exim: arrivals, records by their mark, its own bounces and what was no attempt."""
+    path = SHARED / "samples" / "exim" / "mainlog"
+    lines = path.read_text().splitlines()
+    own = {line.split()[2] for line in lines if " <= <> R=" in line}
+    records = [line.split(" ", 4) for line in lines if re.search(r"^\S+ \S+ \S+ (=>|->|==|\*\*) ", line)]
+    mine = [r for r in records if r[2] not in own]
+    skipped = sum("retry time not reached" in r[4] for r in mine)
+    wanted = {
+        "mail.from": sum(" <= " in line for line in lines) - len(own),
+        "mail.dsn": len(own),
+        "mail.to": len(mine),
+        "mail.dsn.to": len(records) - len(mine),
+        "mail.sent": sum(r[3] in ("=>", "->") for r in mine),
+        "mail.skipped": skipped,
+        "mail.deferred": sum(r[3] == "==" for r in mine) - skipped,
+        "mail.failed": sum(r[3] == "**" for r in mine),
+        "mail.reject": sum(" rejected " in line for line in lines),
+    }
+    counts = read_all([str(path)], options("UTC")).counts
+    assert {metric: counts.total(metric) for metric in wanted} == wanted
+
+
+@pytest.mark.parametrize(
+    ("log", "wanted"),
+    [
+        ("courier-pop/mail.log", {"pop.login": ": LOGIN, ", "pop.fail": "LOGIN FAILED", "pop.connect": ": Connection, "}),
+        ("popa3d/messages-busybox-syslogd.log", {"pop.login": "Authentication passed", "pop.fail": "Authentication failed", "pop.connect": "Session from"}),
+        ("solid-pop3d/messages-busybox-syslogd.log", {"pop.login": " authenticated - ", "pop.fail": "]: authentication failed", "pop.connect": "connect from", "pop.logout": "session ended"}),
+        ("mailutils-pop3d/messages-busybox-syslogd.log", {"pop.login": "logged in with mailbox", "pop.fail": ": authentication failed", "pop.logout": "session ended for user"}),
+        ("dovecot/pop3-imap-syslog.log", {"pop.login": "pop3-login: Login", "imap.login": "imap-login: Login"}),
+    ],
+)  # fmt: skip
+def test_sessions_are_those_of_a_literal_search(log: str, wanted: dict[str, str]) -> None:
+    """Each sample of a POP3 server: log-ins, failures, connections and ends are the lines that say so."""
+    path = SHARED / "samples" / log
+    lines = path.read_text().splitlines()
+    counts = read_all([str(path)], options("UTC")).counts
+    assert {m: counts.total(m) for m in wanted} == {m: sum(text in line for line in lines) for m, text in wanted.items()}
+
+
+def test_postfix_knows_who_handed_a_message_in() -> None:
+    """Run G: each client's messages are those that the server told it were queued, by the truth's own list."""
+    with gzip.open(LAB / "G" / "submissions.jsonl.gz", "rt") as lines:
+        actions = [json.loads(line) for line in lines]
+    queued = Counter(a["ip"] for a in actions if a.get("nok") and "queued as" in a.get("reply", ""))
+    found = read_all([str(LAB / "G" / "mail.log.gz")], options("America/New_York"))
+    totals = entity_totals(found.counts.cells)
+    ours = {
+        str(ipaddress.ip_address(int(row["key"]) - (1 << 32))): int(row["n"][ENTITY_METRICS.index("mail.from")])
+        for row in totals
+        if row["tag"] == CLIENT and 1 << 32 <= row["key"] < 1 << 33
+    }
+    assert {ip: n for ip, n in ours.items() if n and ip != "127.0.0.1"} == dict(queued)

@@ -138,3 +138,91 @@ def test_mail_from_the_msp_is_one_message() -> None:
 def test_lateness_is_that_of_the_design() -> None:
     """Law 3 says 120 seconds."""
     assert LATENESS == 120
+
+
+def test_a_message_back_from_a_filter_is_one_message() -> None:
+    """Postfix and amavis: the second queue id is the first once more, its client the outermost one, the hop internal."""
+    events = [
+        Event("mail.client", START, 0, queue="a", client="192.0.2.7", account="ann", pid=1),
+        Event("mail.msgid", START, 1, queue="a", link="m1", pid=2),
+        Event("mail.from", START, 2, queue="a", nrcpts=1, pid=3, sender="ann@x.example"),
+        Event("mail.client", START, 3, queue="b", client="127.0.0.1", pid=4),
+        Event("mail.msgid", START, 4, queue="b", link="m1", pid=2),
+        Event("mail.from", START, 5, queue="b", nrcpts=1, pid=3, sender="ann@x.example"),
+        Event("mail.to", START, 6, queue="a", name="d.example", relay="127.0.0.1", status="sent", pid=5),
+        Event("mail.to", START, 7, queue="b", name="d.example", relay="198.51.100.1", status="sent", pid=6),
+    ]
+    found = said(stitched(events))
+    assert (found[2][3], found[5][3]) == (0, L.F_AGAIN)
+    assert (found[6][3] & L.F_INTERNAL, found[7][3]) == (L.F_INTERNAL, L.F_ATTEMPT | L.F_FIRST)
+    assert found[7][:2] == (key("192.0.2.7"), key("ann"))
+
+
+def test_a_list_that_sends_a_message_on_later_makes_a_new_one() -> None:
+    """The same Message-ID from the machine itself, but the first message was finished: counted as its own."""
+    events = [
+        Event("mail.client", START, 0, queue="a", client="192.0.2.7"),
+        Event("mail.msgid", START, 1, queue="a", link="m1"),
+        Event("mail.from", START, 2, queue="a", nrcpts=1),
+        Event("mail.to", START, 3, queue="a", name="d.example", status="sent"),
+        Event("mail.done", START, 4, queue="a"),
+        Event("mail.client", START, 5, queue="b", client="127.0.0.1"),
+        Event("mail.msgid", START, 6, queue="b", link="m1"),
+        Event("mail.from", START, 7, queue="b", nrcpts=9, sender="list@x.example"),
+    ]
+    assert said(stitched(events))[7][::3] == (key("127.0.0.1"), 0)
+
+
+def test_a_remote_client_does_not_come_from_a_filter() -> None:
+    """Whoever repeats the Message-ID of an open message from outside hands in a message of his own."""
+    events = [
+        Event("mail.client", START, 0, queue="a", client="192.0.2.7"),
+        Event("mail.msgid", START, 1, queue="a", link="m1"),
+        Event("mail.from", START, 2, queue="a", nrcpts=1),
+        Event("mail.client", START, 3, queue="b", client="198.51.100.66"),
+        Event("mail.msgid", START, 4, queue="b", link="m1"),
+        Event("mail.from", START, 5, queue="b", nrcpts=1),
+    ]
+    assert said(stitched(events))[5][::3] == (key("198.51.100.66"), 0)
+
+
+def test_each_run_of_a_queue_is_an_attempt() -> None:
+    """Postfix says from= at each run: one message, and a new attempt for each run, whichever processes deliver."""
+    events = [
+        Event("mail.client", START, 0, queue="a", client="192.0.2.7"),
+        Event("mail.msgid", START, 1, queue="a", link="m1"),
+        Event("mail.from", START, 2, queue="a", nrcpts=2, sender="ann@x.example"),
+        Event("mail.to", START, 3, queue="a", name="d.example", status="deferred", pid=1),
+        Event("mail.to", START, 4, queue="a", name="d.example", status="deferred", pid=2),
+        Event("mail.from", START + 300 * SECOND, 5, queue="a", nrcpts=2),
+        Event("mail.to", START + 300 * SECOND, 6, queue="a", name="d.example", status="sent", pid=2),
+    ]
+    flags = [what[3] for _, what in sorted(said(stitched(events)).items())][2:]
+    assert flags == [0, L.F_ATTEMPT | L.F_FIRST, 0, L.F_AGAIN, L.F_ATTEMPT]
+
+
+def test_a_delivery_knows_its_message_by_its_number() -> None:
+    """qmail: the result names the delivery only; a queue id that is used again at once is another message."""
+    events = []
+    for n, client in enumerate(("192.0.2.7", "192.0.2.8")):
+        events += [
+            Event("mail.from", START, 4 * n, queue="93869", client=client),
+            Event("mail.start", START, 4 * n + 1, queue="93869", link=str(n), name="d.example"),
+            Event("mail.to", START, 4 * n + 2, link=str(n), status="sent"),
+            Event("mail.done", START, 4 * n + 3, queue="93869"),
+        ]
+    found = said(stitched(events))
+    assert [found[4 * n][3] for n in (0, 1)] == [0, 0]
+    assert [found[4 * n + 2][::3] for n in (0, 1)] == [(key(c), L.F_ATTEMPT | L.F_FIRST) for c in ("192.0.2.7", "192.0.2.8")]
+
+
+def test_a_bounce_is_known_before_its_line() -> None:
+    """Postfix's queue manager may take a bounce up before the line that announces it: no client and no sender tell it."""
+    events = [
+        Event("mail.msgid", START, 0, queue="b", link="m2"),
+        Event("mail.from", START, 1, queue="b", nrcpts=1),
+        Event("mail.dsn", START, 2, queue="a", link="b"),
+        Event("mail.to", START, 3, queue="b", name="d.example", status="sent"),
+    ]
+    found = said(stitched(events))
+    assert (found[1][3], found[3][3] & L.F_DSN) == (L.F_DSN, L.F_DSN)

@@ -56,7 +56,7 @@ D_QUERY, D_TYPE, D_LOOKUP, D_RESPONSE, D_PACKET = 0, 1, 17, 18, 19
     INTERNAL,
 ) = range(20, 36)
 POP_LOGIN, POP_FAIL, POP_LOGOUT, POP_CONNECT, IMAP_LOGIN, IMAP_FAIL, IMAP_LOGOUT, LATE = range(36, 44)
-ACCEPTED = 44
+ACCEPTED, SKIPPED = 44, 45
 
 # entity kinds, and the counters of a mail entity
 DNS_CLIENT, CLIENT, ACCOUNT, DOMAIN = 1, 2, 3, 4
@@ -237,6 +237,8 @@ def count_delivery(state: int, col: int, stride: int, row: int, code: int, windo
     status = (code >> 8) & 0xFF
     rcpts = i64(col + C_COUNT * stride) >> 40
     add(row, TO, 1)
+    if status == L.SKIPPED:  # no attempt: the server looked at the clock and let it be
+        return add(row, SKIPPED, 1)
     add(row, status_metric(status), 1)
     add(row, RCPT, rcpts)
     if flags & L.F_INTERNAL:

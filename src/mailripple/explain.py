@@ -28,6 +28,8 @@ COUNTS_INTO: dict[str, str] = {
     "mail.client": "nothing by itself: tells who handed the message in",
     "mail.dsn": "mail.dsn: the server's own bounce or notice, kept out of N_from and N_to",
     "mail.clone": "nothing by itself: the copy belongs to the same client",
+    "mail.msgid": "nothing by itself: a message that comes back from a filter has the same Message-ID",
+    "mail.start": "nothing by itself: tells whose the delivery is",
     "mail.done": "nothing by itself: the message is finished",
     "pop.login": "pop.login (N_P)",
     "pop.logout": "pop.logout",

@@ -5,7 +5,7 @@ Four open hash tables of 64-byte slots, each with a key in its first word:
     messages    (server, queue id) -> who handed it in, what is still open
     attempts    (server, queue id, destination) -> the last attempt
     handed      Message-ID -> queue id, for mail that sendmail's MSP hands to the MTA of the same machine
-    sessions    (server, process) -> authenticated identity
+    sessions    (server, process) -> authenticated identity; (server, delivery) -> its message and destination
 
 An entry leaves when the message is finished and a while has passed, so memory grows with open queue ids only.  One
 that has had its time is as good as gone even before it is swept out: results do not depend on the size of the tables.
@@ -25,10 +25,13 @@ STATE_WORDS = 15
 SLOT = 64
 
 M_CLIENT, M_ACCOUNT, M_SENDER, M_LAST, M_LEFT, M_OPEN, M_FLAGS = 8, 16, 24, 32, 40, 48, 56
-A_LAST, A_PID, A_OPEN, A_KNOWN = 8, 16, 24, 32
-H_QUEUE, H_CLIENT, H_ACCOUNT, H_LAST = 8, 16, 24, 32
-#: Bits of M_FLAGS; above them the time at which the MSP first took it in, to hand it over.
-SEEN, DSN, ORPHAN = 1, 2, 4
+A_LAST, A_PID, A_OPEN, A_KNOWN, A_RUN = 8, 16, 24, 32, 40
+H_QUEUE, H_CLIENT, H_ACCOUNT, H_LAST, H_NEXT = 8, 16, 24, 32, 40
+#: Bits of M_FLAGS: a from= was seen; a bounce; begun before the log; a line says who handed it in; came back from a
+#: filter; its server's queue manager says from= at each queue run; finished.  Above them the number of the queue run,
+#: how often the queue id was used, and the second at which it was first taken in, to be handed over.
+SEEN, DSN, ORPHAN, TAKEN, RETURNED, MANAGED, DONE = 1, 2, 4, 8, 16, 32, 64
+RUN, USE, BIRTH = 8, 16, 24
 
 SECOND = 1_000_000
 #: A finished message is remembered that long: aliases and other records may still come.
@@ -37,6 +40,8 @@ GRACE = 900 * SECOND
 OPEN_FOR = 6 * 86_400 * SECOND
 #: Records of one process for one destination within that time belong to one attempt.
 SAME_RUN = 900 * SECOND
+#: The same where the log names no process (qmail tries again after 400 s).
+SAME_TIME = 300 * SECOND
 SESSION = 3600 * SECOND
 LOOPBACK = V4_KEY + (127 << 24)
 
@@ -79,7 +84,7 @@ def alive(state: int, slot: int, table: int, now: int) -> int:
         return idle < 2 * GRACE or (i64(slot + A_OPEN) and idle < OPEN_FOR)
     if table == HANDED:  # as long as the message that was handed over, and its id is not another's meanwhile
         first = find_slot(state, MESSAGES, i64(slot + H_QUEUE))
-        return shr(i64(first + M_FLAGS), 8) == i64(slot + H_LAST) and message_alive(first, now)
+        return shr(i64(first + M_FLAGS), USE) == i64(slot + H_LAST) and message_alive(first, now)
     return now - i64(slot + H_LAST) < SESSION
 
 
@@ -111,12 +116,69 @@ def is_loopback(state: int, client: int) -> int:
 
 
 @part
+def begin_anew(slot: int) -> int:
+    """The queue id of a finished message is used again: what was known of it holds no longer."""
+    flags = i64(slot + M_FLAGS)
+    if flags & DONE:
+        for k in range(8, SLOT, 8):
+            put64(slot + k, 0)
+        put64(slot + M_FLAGS, ((shr(flags, USE) + 1) & 0xFF) << USE)
+    return i64(slot + M_FLAGS)
+
+
+@part
+def inherit(slot: int, first: int) -> int:
+    """The message is another one once more: it is counted already, and its client is that of the other."""
+    put64(slot + M_CLIENT, i64(first + M_CLIENT))
+    put64(slot + M_ACCOUNT, i64(first + M_ACCOUNT))
+    put64(slot + M_FLAGS, i64(slot + M_FLAGS) | SEEN)
+    if i64(slot + M_FLAGS) & TAKEN:
+        put64(first + M_FLAGS, i64(first + M_FLAGS) | RETURNED)
+    return 0
+
+
+@part
+def hand_over(state: int, handed: int, slot: int, ts: int) -> int:
+    """Remember the message under its Message-ID; the slot in `handed`."""
+    flags = i64(slot + M_FLAGS)
+    if shr(flags, BIRTH) == 0:
+        put64(slot + M_FLAGS, flags | (ts // SECOND << BIRTH))
+    other = claim(state, HANDED, handed, ts)
+    put64(other + H_QUEUE, i64(slot))
+    put64(other + H_NEXT, 0)
+    put64(other + H_LAST, shr(i64(slot + M_FLAGS), USE))
+    return other
+
+
+@part
+def told_before(state: int, col: int, stride: int, slot: int, link: int) -> int:
+    """A `from=` record that names its session, or the process that queued it: take over what was said of that.
+
+    Returns DSN if the server announced its own bounce under that name.
+    """
+    ts = i64(col + C_TS * stride)
+    origin = find_known(state, MESSAGES, join_keys(i64(col + C_SERVER * stride), link), ts)
+    if i64(origin) == i64(slot):
+        return 0
+    if i64(origin + M_FLAGS) & TAKEN:
+        put64(slot + M_CLIENT, i64(origin + M_CLIENT))
+        put64(slot + M_ACCOUNT, i64(origin + M_ACCOUNT))
+    return i64(origin + M_FLAGS) & DSN
+
+
+@part
 def open_message(state: int, col: int, stride: int, slot: int, nrcpts: int) -> int:
     """A `from=` record: remember who handed the message in.  Returns the record's flags."""
     ts = i64(col + C_TS * stride)
-    known = i64(slot + M_FLAGS)
+    known = begin_anew(slot)
+    if known & (SEEN | TAKEN | MANAGED) == MANAGED and i64(col + C_SENDER * stride) == 0:
+        known |= DSN  # nobody handed it in and no reply is wanted: the line that announces the bounce may come later
     client = i64(col + C_CLIENT * stride)
     account = i64(col + C_ACCOUNT * stride)
+    link = i64(col + C_LINK * stride)
+    if link != 0 and client == 0:
+        known |= told_before(state, col, stride, slot, link)
+        put64(slot + M_FLAGS, known)
     flags = L.F_DSN if known & DSN else L.F_AGAIN if known & SEEN else 0
     if account == 0:
         account = i64(slot + M_ACCOUNT)
@@ -124,15 +186,12 @@ def open_message(state: int, col: int, stride: int, slot: int, nrcpts: int) -> i
         session = find_known(state, SESSIONS, join_keys(i64(col + C_SERVER * stride), i64(col + C_PID * stride)), ts)
         if i64(session) != 0 and i64(session + H_CLIENT) == client:
             account = i64(session + H_ACCOUNT)
-    link = i64(col + C_LINK * stride)
     if link != 0 and (client == 0 or is_loopback(state, client)):
         handed = join_keys(i64(col + C_SERVER * stride), link)
         if client == 0:
-            other = claim(state, HANDED, handed, ts)
-            put64(other + H_QUEUE, i64(slot))
-            if shr(known, 8) == 0:
-                known |= ts << 8
-            put64(other + H_LAST, shr(known, 8))
+            put64(slot + M_LAST, ts)
+            hand_over(state, handed, slot, ts)
+            known = i64(slot + M_FLAGS)
         else:
             other = find_known(state, HANDED, handed, ts)
             if i64(other + H_QUEUE) != 0 and i64(other + H_QUEUE) != i64(slot):
@@ -140,6 +199,10 @@ def open_message(state: int, col: int, stride: int, slot: int, nrcpts: int) -> i
                 flags |= L.F_AGAIN
                 client = i64(first + M_CLIENT)
                 account = i64(first + M_ACCOUNT)
+    if client == 0:
+        client = i64(slot + M_CLIENT)
+    if known & SEEN and known & MANAGED:
+        known = (known & ~(0xFF << RUN)) | ((shr(known, RUN) + 1) & 0xFF) << RUN
     put64(slot + M_CLIENT, client)
     put64(slot + M_ACCOUNT, account)
     put64(slot + M_SENDER, i64(col + C_SENDER * stride))
@@ -158,28 +221,50 @@ def deliver(state: int, col: int, stride: int, slot: int) -> int:
     code = i64(col + C_CODE * stride)
     status = (code >> 8) & 0xFF
     pid = i64(col + C_PID * stride)
-    flags = L.F_DSN if i64(slot + M_FLAGS) & DSN else 0
-    if i64(col + C_SENDER * stride) == i64(state + RELAY_MAILER) and is_loopback(state, i64(col + C_RELAY * stride)):
+    link = i64(col + C_LINK * stride)
+    known = i64(slot + M_FLAGS)
+    flags = L.F_DSN if known & DSN else 0
+    put64(col + C_CLIENT * stride, i64(slot + M_CLIENT))
+    put64(col + C_ACCOUNT * stride, i64(slot + M_ACCOUNT))
+    mailer = i64(col + C_SENDER * stride)
+    put64(col + C_SENDER * stride, i64(slot + M_SENDER))
+    put64(slot + M_LAST, ts)
+    if status == L.SKIPPED:
+        return flags
+    relay = i64(col + C_RELAY * stride)
+    if stays_here(state, known, status, mailer, relay) or (link != 0 and i64(col + C_QUEUE * stride) != 0):
         flags |= L.F_INTERNAL
+    rcpts = i64(col + C_COUNT * stride) >> 40
+    if rcpts == 0:  # a result of the whole message, as when it expires
+        return flags
     attempt = claim(state, ATTEMPTS, join_keys(i64(slot), i64(col + C_NAME * stride) + 1), ts)
-    if i64(attempt + A_KNOWN) == 0:
-        flags |= L.F_ATTEMPT if i64(slot + M_FLAGS) & ORPHAN else L.F_ATTEMPT | L.F_FIRST
-    elif pid != i64(attempt + A_PID) or ts - i64(attempt + A_LAST) > SAME_RUN:
+    use = ((shr(known, USE) & 0xFF) << 8) | 1
+    run = shr(known, RUN) & 0xFF
+    if i64(attempt + A_KNOWN) != use:
+        flags |= L.F_ATTEMPT if known & ORPHAN else L.F_ATTEMPT | L.F_FIRST
+        put64(attempt + A_OPEN, 0)
+    elif known & MANAGED:
+        flags |= L.F_ATTEMPT if run != i64(attempt + A_RUN) else 0
+    elif pid != i64(attempt + A_PID) or ts - i64(attempt + A_LAST) > (SAME_RUN if pid != 0 else SAME_TIME):
         flags |= L.F_ATTEMPT
     waits = status == L.DEFERRED or (status == L.OTHER_STATUS and (code >> 24) & 15 == 4)
     put64(slot + M_OPEN, max(i64(slot + M_OPEN) + waits - i64(attempt + A_OPEN), 0))
     if not waits:
-        rcpts = i64(col + C_COUNT * stride) >> 40
-        put64(slot + M_LEFT, i64(slot + M_LEFT) - max(rcpts, 1))
+        put64(slot + M_LEFT, i64(slot + M_LEFT) - rcpts)
     put64(attempt + A_LAST, ts)
     put64(attempt + A_PID, pid)
     put64(attempt + A_OPEN, waits)
-    put64(attempt + A_KNOWN, 1)
-    put64(slot + M_LAST, ts)
-    put64(col + C_CLIENT * stride, i64(slot + M_CLIENT))
-    put64(col + C_ACCOUNT * stride, i64(slot + M_ACCOUNT))
-    put64(col + C_SENDER * stride, i64(slot + M_SENDER))
+    put64(attempt + A_KNOWN, use)
+    put64(attempt + A_RUN, run)
     return flags
+
+
+@part
+def stays_here(state: int, known: int, status: int, mailer: int, relay: int) -> int:
+    """True for a hop within the machine: from MSP to MTA, or to a filter that has handed the message in again."""
+    if mailer == i64(state + RELAY_MAILER) and is_loopback(state, relay):
+        return 1
+    return known & RETURNED != 0 and status == L.SENT and (relay == 0 or is_loopback(state, relay))
 
 
 @part
@@ -199,6 +284,102 @@ def announce(state: int, col: int, stride: int, kind: int) -> int:
         put64(slot + M_ACCOUNT, i64(parent + M_ACCOUNT))
         put64(slot + M_SENDER, i64(parent + M_SENDER))
     return 0
+
+
+@part
+def take_in(state: int, col: int, stride: int) -> int:
+    """A line that says who hands a queue id in: it holds for that message, which may be an earlier one once more."""
+    ts = i64(col + C_TS * stride)
+    server = i64(col + C_SERVER * stride)
+    slot = claim(state, MESSAGES, join_keys(server, i64(col + C_QUEUE * stride)), ts)
+    begin_anew(slot)
+    put64(slot + M_LAST, ts)
+    put64(slot + M_FLAGS, i64(slot + M_FLAGS) | TAKEN)
+    if i64(col + C_CLIENT * stride) != 0:
+        put64(slot + M_CLIENT, i64(col + C_CLIENT * stride))
+    if i64(col + C_ACCOUNT * stride) != 0:
+        put64(slot + M_ACCOUNT, i64(col + C_ACCOUNT * stride))
+    link = i64(col + C_LINK * stride)
+    if link != 0 and link != i64(col + C_QUEUE * stride):
+        first = find_known(state, MESSAGES, join_keys(server, link), ts)
+        if i64(first + M_FLAGS) != 0:
+            inherit(slot, first)
+    return 0
+
+
+@part
+def is_open(state: int, queue: int, slot: int, now: int) -> int:
+    """Address of the message of that key if it is another one than in `slot` and still waits for delivery, else 0."""
+    if queue == 0 or queue == i64(slot):
+        return 0
+    other = find_known(state, MESSAGES, queue, now)
+    flags = i64(other + M_FLAGS)
+    if flags & MANAGED:  # its end is told, and an alias may have more records than recipients
+        return other if flags & DONE == 0 else 0
+    return other if i64(other + M_LEFT) > 0 or i64(other + M_OPEN) > 0 else 0
+
+
+@part
+def name_message(state: int, col: int, stride: int) -> int:
+    """A line that says the Message-ID of a queue id.
+
+    What the machine itself hands in with the Message-ID of a message that it is just delivering is that message: it
+    comes back from a content filter, or an alias sends it on.
+    """
+    ts = i64(col + C_TS * stride)
+    server = i64(col + C_SERVER * stride)
+    slot = claim(state, MESSAGES, join_keys(server, i64(col + C_QUEUE * stride)), ts)
+    begin_anew(slot)
+    put64(slot + M_LAST, ts)
+    put64(slot + M_FLAGS, i64(slot + M_FLAGS) | MANAGED)
+    link = i64(col + C_LINK * stride)
+    if link == 0:
+        return 0
+    handed = join_keys(server, link)
+    other = find_known(state, HANDED, handed, ts)
+    first = 0
+    latest = 0
+    if i64(other) != 0:
+        first = is_open(state, i64(other + H_QUEUE), slot, ts)
+        latest = is_open(state, i64(other + H_NEXT), slot, ts)
+    if first == 0 and latest == 0:
+        hand_over(state, handed, slot, ts)
+    elif i64(slot + M_FLAGS) & SEEN:
+        put64(other + H_NEXT, i64(slot))
+    elif i64(slot + M_CLIENT) == 0 or is_loopback(state, i64(slot + M_CLIENT)):
+        inherit(slot, latest if latest != 0 else first)
+        put64(other + H_NEXT, i64(slot))
+    return 0
+
+
+@part
+def begin_delivery(state: int, col: int, stride: int) -> int:
+    """A line that says whose a delivery is; the line with its result names the delivery only."""
+    ts = i64(col + C_TS * stride)
+    key = join_keys(i64(col + C_SERVER * stride), i64(col + C_LINK * stride))
+    session = claim(state, SESSIONS, key, ts)
+    put64(session + H_QUEUE, i64(col + C_QUEUE * stride))
+    put64(session + H_CLIENT, i64(col + C_NAME * stride))
+    put64(session + H_ACCOUNT, i64(col + C_COUNT * stride) >> 40)
+    put64(session + H_LAST, ts)
+    return 0
+
+
+@part
+def end_delivery(state: int, col: int, stride: int) -> int:
+    """A `to=` record without a queue id: its message and destination are those that its delivery began with."""
+    ts = i64(col + C_TS * stride)
+    server = i64(col + C_SERVER * stride)
+    session = find_known(state, SESSIONS, join_keys(server, i64(col + C_LINK * stride)), ts)
+    if i64(session) == 0 or i64(session + H_QUEUE) == 0:
+        put64(col + C_SENDER * stride, 0)
+        return 0
+    put64(col + C_NAME * stride, i64(session + H_CLIENT))
+    put64(col + C_COUNT * stride, i64(session + H_ACCOUNT) << 40)
+    slot = claim(state, MESSAGES, join_keys(server, i64(session + H_QUEUE)), ts)
+    if i64(slot + M_FLAGS) == 0:
+        put64(slot + M_FLAGS, ORPHAN)
+    return deliver(state, col, stride, slot)
 
 
 @part
@@ -223,7 +404,15 @@ def step(state: int, col: int, stride: int) -> int:
     if kind == L.KIND_DSN or kind == L.KIND_CLONE:
         return announce(state, col, stride, kind)
     if kind == L.KIND_CLIENT:
+        if i64(col + C_QUEUE * stride) != 0:
+            take_in(state, col, stride)
         return authenticate(state, col, stride)
+    if kind == L.KIND_MSGID:
+        return name_message(state, col, stride)
+    if kind == L.KIND_START:
+        return begin_delivery(state, col, stride)
+    if kind == L.KIND_TO and i64(col + C_QUEUE * stride) == 0:
+        return end_delivery(state, col, stride)
     key = join_keys(i64(col + C_SERVER * stride), i64(col + C_QUEUE * stride))
     ts = i64(col + C_TS * stride)
     if kind == L.KIND_FROM:
@@ -241,6 +430,7 @@ def step(state: int, col: int, stride: int) -> int:
         if i64(slot) != 0:
             put64(slot + M_LEFT, 0)
             put64(slot + M_OPEN, 0)
+            put64(slot + M_FLAGS, i64(slot + M_FLAGS) | DONE)
     return 0
 
 

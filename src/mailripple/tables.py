@@ -34,7 +34,7 @@ FIELDS: Final[dict[str, str]] = {
     "qname": "name asked for, lower case, no final dot (name)",
     "qtype": "type asked for",
     "queue_id": "queue id of the message",
-    "new_queue_id": "queue id of the message that this line announces (bounce, clone)",
+    "new_queue_id": "queue id of the message that a line announces (bounce, clone), or of its origin; a delivery",
     "env_from": "envelope sender, without the angle brackets; a claim of the client (addr)",
     "env_rcpt": "envelope recipients of this record, a list (addrs)",
     "nrcpts": "recipients accepted for the message (int)",
@@ -72,10 +72,12 @@ KINDS: Final[tuple[str, ...]] = (
     "imap.fail",
     "dns.packet",
     "mail.done",
+    "mail.msgid",
+    "mail.start",
 )
 
 #: Result of one delivery record (DESIGN words: bounced, expired and rejected all count as failed).
-STATUSES: Final[tuple[str, ...]] = ("", "sent", "deferred", "bounced", "expired", "rejected", "other")
+STATUSES: Final[tuple[str, ...]] = ("", "sent", "deferred", "bounced", "expired", "rejected", "other", "skipped")
 
 #: Query types counted by themselves; all others are "other".
 QTYPES: Final[tuple[str, ...]] = (

@@ -22,7 +22,6 @@ from mailripple.parse.events import Parsed, Parser
 from mailripple.tables import KINDS, QTYPES
 
 PAD = 64
-SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 SLOTS = tuple(L.SLOT)
 #: Columns of `layout.COLUMNS` that every event has, and those that only mail and POP3/IMAP events have.
 COMMON = ("ts", "code", "server", "client", "name")
@@ -129,7 +128,7 @@ class Comparison:
             kind = found["code"] & 0xFF
             names = COMMON if kind < L.KIND_FROM else COMMON + MAIL
             rcpts: tuple[int, ...] = ()
-            if kind == L.KIND_TO:
+            if kind in (L.KIND_TO, L.KIND_START):
                 first, many = found["count"] & 0xFFFFFFFFFF, found["count"] >> 40
                 rcpts = tuple(events.rcpts[first : first + many].tolist())
                 found["count"] = many << 40
@@ -166,7 +165,7 @@ class Comparison:
         return out
 
     def _key(self, fields: dict[str, bytes], name: str, kind: int) -> int:
-        return self.parser.key(fields[name], kind) if name in fields else 0
+        return self.parser.key(fields[name], kind) if fields.get(name) else 0
 
     def _verdict(self, number: int, outcome: naive.Outcome) -> Verdict:
         pattern, line = outcome.pattern, outcome.line
@@ -174,7 +173,7 @@ class Comparison:
         assert line is not None
         f = line.fields
         kind = KINDS.index(pattern.kind)
-        rcpts = tuple(self.name(r) for r in line.rcpts) if kind == L.KIND_TO else ()
+        rcpts = tuple(self.name(r) for r in line.rcpts) if kind in (L.KIND_TO, L.KIND_START) else ()
         qtype = f.get("qtype", b"").decode("latin-1") if "qname" in f else ""
         known = QTYPES.index(qtype) if qtype in QTYPES[1:] else 0
         dsn = f["dsn"][0] - 48 if f.get("dsn", b"")[:1].isdigit() else 0
@@ -198,7 +197,7 @@ class Comparison:
     def _mail_columns(self, f: dict[str, bytes], kind: int, rcpts: int) -> dict[str, int]:
         account = f.get("sasl_user", f.get("user"))
         sender = f.get("mailer" if kind == L.KIND_TO else "env_from")
-        if kind == L.KIND_TO:
+        if kind in (L.KIND_TO, L.KIND_START):
             count = rcpts << 40
         else:
             count = _number(f["nrcpts"], 1 << 20) << 40 if "nrcpts" in f else -1
@@ -206,7 +205,7 @@ class Comparison:
             "account": self.name(account) if account is not None else 0,
             "queue": self._key(f, "queue_id", 2),
             "link": self._link(f, kind),
-            "sender": self.parser.key(sender.lower(), 2) if sender is not None else 0,
+            "sender": self.parser.key(sender.lower(), 2) if sender else 0,
             "count": count,
             "pid": _number(f.get("pid", b""), 1 << 40),
             "relay": self._key(f, "relay_ip", 1),
@@ -214,7 +213,11 @@ class Comparison:
 
     def _link(self, f: dict[str, bytes], kind: int) -> int:
         """The queue id that a line announces; of a message that may come from this machine itself, its Message-ID."""
+        if kind == L.KIND_MSGID:
+            return self._key(f, "msgid", 2)
         if kind != L.KIND_FROM:
+            return self._key(f, "new_queue_id", 2)
+        if "new_queue_id" in f:
             return self._key(f, "new_queue_id", 2)
         client = naive.address(f["client_ip"]) if "client_ip" in f else None
         remote = client is not None and client.version == 4 and not client.is_loopback

@@ -18,8 +18,8 @@ FIELDS = [
     "user", "client_name", "queue_id", "new_queue_id", "env_from", "size", "msgid", "relay", "mailer", "dsn", "stat", "sasl_user",
     "reply", "reason", "_", "_",
 ]  # fmt: skip
-STAMPS = ("rfc3164", "iso", "dmy", "inner")
-TYPES = ("word", "int", "ip", "qid", "addr", "addrs", "peer", "mx", "program", "host", "sd", *STAMPS)
+STAMPS = ("rfc3164", "iso", "spaced", "dmy", "inner")
+TYPES = ("word", "int", "ip", "qid", "addr", "addrs", "path", "angle", "peer", "mx", "program", "host", "sd", *STAMPS)
 KEY_NAMES = ("a", "ab", "to", "from", "relay", "stat", "size", "longerthaneight", "longerthaneighty", "rip")
 PROGRAMS = ("pa", "pb", "pc")
 RULES = [("", "", False), ("stat", "a", False), ("dsn", "5", False), ("reply", "", False), ("reply", "x", True), ("stat", "", True),
@@ -33,15 +33,18 @@ _FITTING = {
     "qid": [b"RAA20512", b"49QNVLZB000565"],
     "addr": _ADDRESSES,
     "addrs": [b"<a@b.c>,d", *_ADDRESSES],
+    "path": [b'"a b"@c.d ', b'<"> "@c.d>', b'"', b"a@b.c: ", b":", b"::", *_ADDRESSES],
+    "angle": [b"<>", b"<a b@c.d>", *_ADDRESSES],
     "peer": _PEERS,
     "mx": _PEERS,
     "program": [b"pa", b"pb", b"zz/1"],
     "host": [b"mx ", b"mx: ", b"a[1] "],
     "sd": [b"-", b'[a b="]"]'],
     "rfc3164": [b"Oct 27 01:17:13", b"Oct 7 01:17:13.5", b"Feb 30 00:00:00"],
-    "iso": [b"2024-10-27T01:17:13", b"2024-10-27T01:17:13.25+02:00", b"2023-02-29T01:17:13Z"],
+    "iso": [b"2024-10-27T01:17:13", b"2024-10-27T01:17:13.25+02:00", b"2023-02-29T01:17:13Z", b"2024-10-27 01:17:13 -0330"],
+    "spaced": [b"2024-10-27 01:17:13 +0100", b"2024-10-27T01:17:13"],
     "dmy": [b"27-Oct-2024 01:17:13.622"],
-    "inner": [b"27-Oct-2024 01:17:13.622 ", b""],
+    "inner": [b"27-Oct-2024 01:17:13.622 ", b"2024-10-27 01:17:13 +0100 ", b""],
 }
 
 
@@ -63,7 +66,7 @@ class Maker:
             return own.get(kind, pick(("_", "host")) if kind in ("word", "text") else "_")
         if kind == "ip" or (kind in ("word", "text", "program") and self.rng.random() < 0.2):
             return pick(("client_ip", "relay_ip"))
-        if kind in ("int", "addrs"):
+        if kind in ("int", "addrs") or (kind in ("path", "angle") and self.rng.random() < 0.3):
             return pick(("nrcpts", "repeat", "_") if kind == "int" else ("env_rcpt", "_"))
         return pick(FIELDS)
 

@@ -14,9 +14,10 @@ import pytest
 
 from mailripple.formats.load import FormatSet
 from mailripple.parse import layout as L
+from mailripple.parse import naive
 from mailripple.parse.events import Parser
 from mailripple.tables import STATUSES
-from tests.parse.compare import PAD, Comparison, joined, padded, pieces_of, samples
+from tests.parse.compare import PAD, Comparison, formats_of, joined, padded, pieces_of, samples
 from tests.parse.edge import Edge
 from tests.parse.test_compile import pattern, with_message
 
@@ -183,7 +184,7 @@ def test_long_lines_mean_the_same(comparison: Comparison, head: bytes) -> None:
 
 def test_every_program_is_found(formats: FormatSet, comparison: Comparison) -> None:
     """Each program name leads to its format; a name that differs in a byte does not."""
-    known = set(comparison.program.programs)
+    known = {p.replace("*", "any-name") for p in comparison.program.programs}
     lines = [f"Oct 27 01:17:13 mx {p}[1]: no such message at all, never".encode() for p in known]
     found = comparison.kernel(joined(lines))
     assert not found.other
@@ -192,6 +193,37 @@ def test_every_program_is_found(formats: FormatSet, comparison: Comparison) -> N
     strangers = sorted(p for p in near if re.fullmatch(r"[A-Za-z0-9]+", p))
     found = comparison.kernel(joined(f"Oct 27 01:17:13 mx {p}[1]: x".encode() for p in strangers))
     assert found.other == Counter(comparison.parser.key(p.encode()) for p in strangers)
+
+
+def test_a_program_may_be_known_by_its_end() -> None:
+    """`*/x` takes every name that ends in `/x`; a name that stands by itself, and the whole name, come first."""
+    ends, whole, plain = (f"Oct 27 01:17:13 mx {p}[1]: x".encode() for p in ("a-b/sub/x", "y/x", "x"))
+    formats = formats_of(
+        ("envelope", 'id = "e"\ntitle = ""\nurl = ""\n[[pattern]]\nname = "p"\nmatch = "{ts:rfc3164} {host:host}{program:program}[{pid:int}]: {message}"\nsample = [{ line = "x" }]'),
+        ("mail", 'id = "by-end"\ntitle = ""\nurl = ""\nprograms = ["*/x"]\n[[pattern]]\nname = "p"\nkind = "mail.from"\nmatch = "x"\nsample = [{ line = "x" }]'),
+        ("mail", 'id = "by-name"\ntitle = ""\nurl = ""\nprograms = ["y/x"]\n[[pattern]]\nname = "p"\nmatch = "x"\nsample = [{ line = "x" }]'),
+    )
+    comparison = Comparison(formats)
+    assert comparison.differences([ends, whole, plain]) == []
+    found = [naive.read_line(formats, line) for line in (ends, whole, plain)]
+    assert [f.pattern.format if f.pattern else f.what for f in found] == ["by-end", "by-name", "other"]
+
+
+@pytest.mark.parametrize(
+    ("path", "sender", "rest"),
+    [
+        (b'<"a> H=x [198.51.100.9]"@evil.example>', b'"a> H=x [198.51.100.9]"@evil.example', b" H=y"),
+        (b'"a H=x [198.51.100.9] "@evil.example', b'"a H=x [198.51.100.9] "@evil.example', b" H=y"),
+        (b"ann@far.example", b"ann@far.example", b" H=y"),
+        (b'a"b@far.example', b'a"b@far.example', b" H=y"),
+        (b"<>", b"", b""),
+    ],
+)
+def test_a_path_ends_where_its_quotes_allow(path: bytes, sender: bytes, rest: bytes) -> None:
+    """A quoted address holds spaces and brackets; a quote that stays open means nothing."""
+    comparison = Comparison(with_message(pattern("a", "<= {env_from:path}{? {_}}", "kind = 'mail.from'"), envelope="{message}"))
+    line = b"<= " + path + rest
+    assert fields_of(comparison, line)["env_from"] == sender
 
 
 def test_a_crowd_of_programs_is_counted() -> None:

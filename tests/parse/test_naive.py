@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from mailripple.formats.load import FormatSet
 from mailripple.parse import naive
-from tests.parse.compare import SHARED, Comparison, joined, lines_of, samples
+from tests.corpus import SHARED
+from tests.parse.compare import Comparison, joined, lines_of, samples
 from tests.parse.damage import SPECIAL, WORDS, damaged, made_up
 from tests.parse.test_compile import try_random
 

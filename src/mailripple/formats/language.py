@@ -11,6 +11,8 @@ first byte to its last, left to right, without ever going back: the time is line
     {field:qid}        a queue id: letters and digits, 5 to 24, at least one digit among them
     {field:addr}       an envelope address: `<...>` with quotes respected, or text up to a comma or the end
     {field:addrs}      a list of envelope addresses, joined by commas without a space
+    {field:path}       one envelope address, quotes respected, up to a space or the end, or a colon there; or `<...>`
+    {field:angle}      the same, but only `<...>`
     {field:peer}       the rest, or a key's value: `name [address]`; the LAST bracketed address is the `client_ip`
     {field:mx}         the same; the address is the `relay_ip`
                        (as a key `to end`, both begin behind the last place where the key stands)
@@ -20,9 +22,10 @@ first byte to its last, left to right, without ever going back: the time is line
 
 Envelopes (`envelope/*.toml`) also use
 
-    {ts:rfc3164}  `Oct 27 01:17:13[.622]`  {ts:iso}  `2024-10-27T01:17:13[.6][+02:00|Z]`
+    {ts:rfc3164}  `Oct 27 01:17:13[.622]`  {ts:iso}  `2024-10-27T01:17:13[.6][+02:00| +0200|Z]`
+    {ts:spaced}   the same with a space between day and time, never a `T`
     {ts:dmy}      `27-Oct-2024 01:17:13[.622]`
-    {ts:inner}    a `dmy` stamp and a space, if they stand here: it then counts instead of the one before
+    {ts:inner}    a `dmy` or `iso` stamp and a space, if they stand here: it then counts instead of the one before
     {host:host}   a word, unless that word is already the program (`named[5]:`): then nothing
     {_:sd}        the structured data of RFC 5424
     {program:program}  letters, digits and `-_./@+`
@@ -36,8 +39,8 @@ from dataclasses import dataclass
 from mailripple.errors import FormatError
 from mailripple.tables import FIELDS
 
-TYPES = ("word", "int", "ip", "qid", "addr", "addrs", "peer", "mx")
-ENVELOPE_TYPES = ("rfc3164", "iso", "dmy", "inner", "host", "sd", "program")
+TYPES = ("word", "int", "ip", "qid", "addr", "addrs", "path", "angle", "peer", "mx")
+ENVELOPE_TYPES = ("rfc3164", "iso", "spaced", "dmy", "inner", "host", "sd", "program")
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ class _RawPattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keys: dict[str, str] = {}
     status: list[list[str]] = []
     program: str = ""
+    over: list[str] = []
     note: str = ""
 
 
@@ -71,6 +72,7 @@ class Pattern:
     program: str
     samples: tuple[Sample, ...]
     match: str
+    over: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -103,9 +105,19 @@ class FormatSet:
     envelopes: tuple[Format, ...]
     messages: tuple[Format, ...]
     patterns: tuple[Pattern, ...] = field(default=())
+    _programs: dict[str, Format] = field(default_factory=dict, compare=False, repr=False)
 
     def by_program(self) -> dict[str, Format]:
-        return {program: f for f in self.messages for program in f.programs}
+        """The format of each name in `programs`; made once."""
+        if not self._programs:
+            self._programs.update({program: f for f in self.messages for program in f.programs})
+        return self._programs
+
+    def format_of(self, program: str) -> Format | None:
+        """The format of a program: by its whole name, else `*/x` for any name that ends in `/x`."""
+        programs = self.by_program()
+        _, slash, last = program.rpartition("/")
+        return programs.get(program) or (programs.get(f"*/{last}") if slash else None)
 
 
 def read_format(text: str, path: str, subject: str) -> Format:
@@ -121,6 +133,9 @@ def read_format(text: str, path: str, subject: str) -> Format:
         raise FormatError(
             "two patterns have the same name", where=path, why=", ".join(twice), todo="rename one of them"
         )
+    for number, pattern in enumerate(patterns):
+        for general in set(pattern.over) - set(names[number + 1 :]):
+            raise FormatError(f"{pattern.name!r} goes over {general!r}, which does not follow it", where=path)
     return Format(raw.id, raw.title, raw.url, subject, tuple(raw.programs), raw.rank, patterns, path)
 
 
@@ -135,7 +150,7 @@ def _pattern(raw: _RawFormat, p: _RawPattern, path: str) -> Pattern:
     items = parse_pattern(p.match, where)
     keys = tuple(parse_key(name, value, where) for name, value in p.keys.items())
     rules = tuple(_rule(rule, where) for rule in p.status)
-    return Pattern(raw.id, p.name, p.kind, items, keys, rules, p.program, tuple(p.sample), p.match)
+    return Pattern(raw.id, p.name, p.kind, items, keys, rules, p.program, tuple(p.sample), p.match, tuple(p.over))
 
 
 def _rule(rule: list[str], where: str) -> StatusRule:

@@ -122,15 +122,18 @@ def sparkline(values: npt.NDArray[np.int64], width: int, bars: str = _BARS) -> s
 
 
 def _balance(console: Console, summary: Summary) -> None:
-    """N_to = N_SS + N_SD + N_SX + other, which must be exact."""
+    """N_to = N_SS + N_SD + N_SX + other (+ skipped), which must be exact."""
     t = {k: v or 0 for k, v in summary.totals.items()}
     if not t["mail.to"]:
         return
-    rest = t["mail.to"] - t["mail.sent"] - t["mail.deferred"] - t["mail.failed"] - t["mail.other"]
+    skipped = t.get("mail.skipped", 0)
+    rest = t["mail.to"] - t["mail.sent"] - t["mail.deferred"] - t["mail.failed"] - t["mail.other"] - skipped
     console.print(
         Text(
             f"N_to {t['mail.to']:,} = sent {t['mail.sent']:,} + deferred {t['mail.deferred']:,} + failed "
-            f"{t['mail.failed']:,} + other {t['mail.other']:,}" + ("" if rest == 0 else f" + UNBALANCED {rest:,}")
+            f"{t['mail.failed']:,} + other {t['mail.other']:,}"
+            + (f" + skipped {skipped:,}" if skipped else "")
+            + ("" if rest == 0 else f" + UNBALANCED {rest:,}")
         )
     )
     console.print(

@@ -37,7 +37,7 @@ def _problem(formats: FormatSet, f: Format, pattern: Pattern, sample: Sample) ->
         return "a sample is not understood", f"outcome {outcome.what!r}"
     if outcome.pattern.id != pattern.id:
         return "a sample is taken by another pattern", f"by {outcome.pattern.id!r}"
-    several = _also(formats, f, sample)
+    several = [p for p in _also(formats, f, sample) if p.name not in pattern.over]
     if len(several) > 1:
         return "a sample fits more than one pattern", ", ".join(p.name for p in several)
     values = values_of(outcome.line.fields, outcome.status)

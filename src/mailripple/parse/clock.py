@@ -173,12 +173,12 @@ def slow_dmy(ctx: int, p: int, e: int) -> int:
 
 @part
 def stamp_inner(ctx: int, p: int, e: int) -> int:
-    """Behind a `dmy` stamp and a space if they stand at p; else p, and the stamp before stays."""
+    """Behind a `dmy` or `iso` stamp and a space if they stand at p; else p, and the stamp before stays."""
     if not is_digit(u8(p)):
         return p
     before = i64(ctx + L.TS)
     kind = i64(ctx + L.TS_KIND)
-    stop = stamp_dmy(ctx, p, e)
+    stop = stamp_iso(ctx, p, e) if u8(p + 4) == 45 else stamp_dmy(ctx, p, e)
     if stop > 0 and stop < e and u8(stop) == 32:
         return stop + 1
     put64(ctx + L.TS, before)
@@ -213,10 +213,15 @@ def stamp_iso(ctx: int, p: int, e: int) -> int:
 
 @part
 def read_offset(ctx: int, p: int, e: int) -> int:
-    """Subtract the `+02:00`, `+0200` or `Z` at p, if one stands there; the position behind it."""
+    """Subtract the `+02:00`, `+0200`, ` +0200` or `Z` at p, if one stands there; the position behind it."""
     if p >= e:
         return p
     c = u8(p)
+    if c == 32 and p + 6 <= e and two(p + 2) >= 0 and two(p + 4) >= 0 and (p + 6 == e or u8(p + 6) == 32):
+        spaced = u8(p + 1)
+        if spaced == 43 or spaced == 45:
+            p += 1
+            c = spaced
     if c == 90:
         put64(ctx + L.TS_KIND, L.UTC)
         return p + 1

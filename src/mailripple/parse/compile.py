@@ -19,7 +19,7 @@ from mailripple.formats.load import FormatSet, Pattern
 from mailripple.parse import layout as L
 from mailripple.tables import KINDS
 
-_TIMES = {"rfc3164": L.T_RFC3164, "iso": L.T_ISO, "dmy": L.T_DMY, "inner": L.T_INNER}
+_TIMES = {"rfc3164": L.T_RFC3164, "iso": L.T_ISO, "dmy": L.T_DMY, "inner": L.T_INNER, "spaced": L.T_SPACED}
 _TYPED = {
     "word": L.WORD_OP,
     "int": L.INT,
@@ -31,7 +31,7 @@ _TYPED = {
     "sd": L.SD,
     "program": L.PROGRAM,
 }
-_JOINED = ("word", "int", "ip", "qid", "addr", "addrs", "program", "rfc3164", "iso", "dmy")
+_JOINED = ("word", "int", "ip", "qid", "addr", "addrs", "path", "angle", "program", "rfc3164", "iso", "spaced", "dmy")
 _ADDRESSES = ("client_ip", "relay_ip")
 _MONTHS = b"JFMASOND"
 _DIGITS = b"0123456789"
@@ -172,7 +172,7 @@ def _first_bytes(items: tuple[Element, ...]) -> frozenset[int]:
         return frozenset(first.text[:1])
     if isinstance(first, Optional):
         return _first_bytes(first.items) | _first_bytes(items[1:])
-    if isinstance(first, Typed) and first.type in ("iso", "dmy"):
+    if isinstance(first, Typed) and first.type in ("iso", "spaced", "dmy"):
         return frozenset(_DIGITS)
     if isinstance(first, Typed) and first.type == "rfc3164":
         return frozenset(_MONTHS)
@@ -307,6 +307,8 @@ def _typed(out: _Assembler, item: Typed) -> None:
         out.row(L.TIME, d=_TIMES[item.type])
     elif item.type in ("peer", "mx"):
         out.row(L.PEER, a=L.SLOT["client_ip" if item.type == "peer" else "relay_ip"], slot=slot_of(item.field))
+    elif item.type in ("path", "angle"):
+        out.row(L.PATH, d=item.type == "angle", slot=slot_of(item.field))
     else:
         out.row(_TYPED[item.type], slot=slot_of(item.field))
 

@@ -23,6 +23,7 @@ from mailripple.parse.text import (
     is_alnum,
     is_digit,
     read_ipv4,
+    scan_path,
     skip_addr,
     skip_address_text,
     skip_digits,
@@ -106,6 +107,21 @@ def read_addrs(ctx: int, slot: int, p: int, e: int) -> int:
 
 
 @part
+def read_path(ctx: int, slot: int, angle: int, p: int, e: int) -> int:
+    """Keep the one address at p without its angle brackets, which it must have if `angle`; its end, or -1."""
+    bracket = p < e and u8(p) == 60
+    stop = scan_path(p, e, 1)
+    if stop < 0:
+        stop = scan_path(p, e, 0)
+    if stop <= p or (angle and not bracket):
+        return -1
+    if slot == L.SLOT_RCPT:
+        put_rcpt(ctx, p, stop)
+    keep(ctx, slot, p + bracket, stop - bracket)
+    return stop
+
+
+@part
 def read_peer(ctx: int, slot: int, ip_slot: int, p: int, e: int) -> int:
     """Keep `name [address]` and, apart, the last bracketed address."""
     keep(ctx, slot, p, e)
@@ -166,6 +182,8 @@ def read_time(ctx: int, which: int, p: int, e: int) -> int:
         return stamp_rfc3164(ctx, p, e)
     if which == L.T_ISO:
         return stamp_iso(ctx, p, e)
+    if which == L.T_SPACED:
+        return stamp_iso(ctx, p, e) if p + 10 < e and u8(p + 10) == 32 else -1
     if which == L.T_INNER:
         return stamp_inner(ctx, p, e)
     return stamp_dmy(ctx, p, e)
@@ -190,6 +208,8 @@ def step_typed(ctx: int, op: int, row: int, p: int, e: int) -> int:
         return then(row, read_addr(ctx, slot, p, e), e)
     elif op == L.ADDRS:
         return then(row, read_addrs(ctx, slot, p, e), e)
+    elif op == L.PATH:
+        return then(row, read_path(ctx, slot, i64(row + 32), p, e), e)
     elif op == L.PROGRAM:
         stop = skip_program(p, e)
     else:

@@ -186,7 +186,8 @@ def slot_hash(ctx: int, slot: int) -> int:
     if i64(ctx + L.HAVE) & (1 << slot) == 0:
         return 0
     p = slot_begin(ctx, slot)
-    return hash_text(p, slot_end(ctx, slot) - p, i64(ctx + L.SEED)) | 1
+    n = slot_end(ctx, slot) - p
+    return hash_text(p, n, i64(ctx + L.SEED)) | 1 if n > 0 else 0
 
 
 @part
@@ -195,7 +196,8 @@ def slot_lower_hash(ctx: int, slot: int) -> int:
     if i64(ctx + L.HAVE) & (1 << slot) == 0:
         return 0
     p = slot_begin(ctx, slot)
-    return hash_lower(p, slot_end(ctx, slot) - p, i64(ctx + L.SEED)) | 1
+    n = slot_end(ctx, slot) - p
+    return hash_lower(p, n, i64(ctx + L.SEED)) | 1 if n > 0 else 0
 
 
 @part
@@ -247,7 +249,7 @@ def emit(ctx: int, pattern: int, kind: int, rcpt0: int) -> int:
         name = text_key(ctx, p, m)
         if have & (1 << L.SLOT_QTYPE):
             qtype = qtype_code(slot_begin(ctx, L.SLOT_QTYPE), slot_end(ctx, L.SLOT_QTYPE))
-    elif kind == L.KIND_TO:
+    elif kind == L.KIND_TO or kind == L.KIND_START:
         rcpts = i64(ctx + L.NRCPT) - rcpt0
         count = (rcpts << 40) | rcpt0
         if rcpts > 0:
@@ -278,10 +280,12 @@ def emit_mail(ctx: int, col: int, stride: int, count: int, kind: int) -> int:
     """The columns that only mail and POP3/IMAP events have; DNS events leave them as they are."""
     have = i64(ctx + L.HAVE)
     account = L.SLOT_SASL if have & (1 << L.SLOT_SASL) else L.SLOT_USER
-    link = L.SLOT_NEW_QID
+    link = L.SLOT_MSGID if kind == L.KIND_MSGID else L.SLOT_NEW_QID
     if kind == L.KIND_FROM:  # only mail that comes from this machine itself can be in its second queue
         client = i64(col + 4 * stride)
-        link = L.SLOT_MSGID if client == 0 or client >= 2 * V4_KEY or client >> 24 == (V4_KEY >> 24) + 127 else -1
+        local = client == 0 or client >= 2 * V4_KEY or client >> 24 == (V4_KEY >> 24) + 127
+        if have & (1 << L.SLOT_NEW_QID) == 0:
+            link = L.SLOT_MSGID if local else -1
     put64(col + 6 * stride, slot_name(ctx, account))
     put64(col + 7 * stride, slot_hash(ctx, L.SLOT_QID))
     put64(col + 8 * stride, slot_hash(ctx, link) if link >= 0 else 0)

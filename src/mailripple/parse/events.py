@@ -157,9 +157,10 @@ class Parser:
         while size < 4 * len(self.program.programs):
             size *= 2
         table = np.zeros((size, 2), np.int64)
-        for name, row in self.program.programs.items():
-            text = np.frombuffer(name.encode() + bytes(_PADDING), np.uint8)
-            key = self._kernels.program_hash(text.ctypes.data, len(name.encode()))
+        for program, row in self.program.programs.items():
+            name = program.removeprefix("*").encode()  # "*/smtp" stands under its end, see `machine.dispatch`
+            text = np.frombuffer(name + bytes(_PADDING), np.uint8)
+            key = self._kernels.program_hash(text.ctypes.data, len(name))
             at = key & (size - 1)
             while table[at, 0]:
                 at = (at + 1) & (size - 1)

@@ -100,8 +100,10 @@ SLOT_RELAY_IP: Final = SLOT["relay_ip"]
     KIND_IMAP_FAIL,
     KIND_PACKET,
     KIND_DONE,
-) = range(1, 18)
-SENT, DEFERRED, BOUNCED, EXPIRED, REJECTED, OTHER_STATUS = range(1, 7)
+    KIND_MSGID,
+    KIND_START,
+) = range(1, 20)
+SENT, DEFERRED, BOUNCED, EXPIRED, REJECTED, OTHER_STATUS, SKIPPED = range(1, 8)
 
 #: Event columns, each an int64 array of CAP entries.
 COLUMNS: Final = (
@@ -113,9 +115,9 @@ COLUMNS: Final = (
     "name",  # key of the name asked for, or of the first recipient's domain
     "account",  # key of the authenticated account or mailbox user
     "queue",  # hash of the queue id
-    "link",  # hash of the second queue id (bounce, clone), or of the Message-ID (mail.from)
+    "link",  # hash of the second queue id (bounce, clone, origin), or of the Message-ID (mail.from, mail.msgid)
     "sender",  # hash of the envelope sender; for mail.to: hash of the mailer
-    "count",  # recipients << 40 | first of them in `rcpts` (mail.to); nrcpts << 40 (mail.from)
+    "count",  # recipients << 40 | first of them in `rcpts` (mail.to, mail.start); nrcpts << 40 (mail.from)
     "pid",
     "relay",  # key of the relay's address
     "flags",  # filled by `messages.stitch`: bits of F_*
@@ -124,7 +126,8 @@ COL: Final = {name: i for i, name in enumerate(COLUMNS)}
 
 #: Bits of the column "flags": the record belongs to a bounce or notice that the server made itself; it is the first
 #: record of an attempt (queue id, destination, queue run); that attempt is the first for this destination; the message
-#: was counted already (MSP to MTA); the hop stays on the machine (MSP to MTA); the record came too late for the fold.
+#: was counted already (MSP to MTA, filter, queue run); the hop stays on the machine (MSP to MTA, filter); the record
+#: came too late for the fold.
 #: A session that was refused (no recipient accepted) is no message.
 F_DSN, F_ATTEMPT, F_FIRST, F_AGAIN, F_INTERNAL, F_LATE, F_REFUSED = 1, 2, 4, 8, 16, 32, 64
 
@@ -161,9 +164,10 @@ ROW: Final = 6
     EMIT,
     SKIP,
     ADDRESS,
-) = range(26)
+    PATH,
+) = range(27)
 #: Type of a key whose value begins behind the last place where the key stands, plus the slot of its address.
 LAST_PEER: Final = 32
-T_RFC3164, T_ISO, T_DMY, T_INNER = 0, 1, 2, 3
+T_RFC3164, T_ISO, T_DMY, T_INNER, T_SPACED = 0, 1, 2, 3, 4
 MAX_LINE: Final = 65536
 STACK_DEPTH: Final = 64

@@ -12,7 +12,7 @@ from mailripple.parse.elements import literal_at, step_search, step_typed
 from mailripple.parse.emit import address_key, emit, name_key, slot_begin, slot_end, text_key
 from mailripple.parse.keys import run_keys
 from mailripple.parse.native import entry, i64, part, put64, u8
-from mailripple.parse.text import equal, find_byte, hash_text
+from mailripple.parse.text import equal, find_byte, find_last_byte, hash_text
 
 ROW_BYTES = 8 * L.ROW
 
@@ -41,10 +41,26 @@ def set_status(ctx: int, row: int, p: int, e: int) -> int:
 
 @part
 def dispatch(ctx: int) -> int:
-    """Row of the format of the line's program, or -1; the line then counts under the program's name."""
+    """Row of the format of the line's program, or -1; the line then counts under the program's name.
+
+    A name that is not known may be by its end, from the last slash on: `postfix-in/submission/smtpd` by `/smtpd`.
+    """
     p = slot_begin(ctx, L.SLOT_PROGRAM)
-    n = slot_end(ctx, L.SLOT_PROGRAM) - p
-    key = hash_text(p, n, 0) | 1
+    e = slot_end(ctx, L.SLOT_PROGRAM)
+    found = program_row(ctx, p, e)
+    if found < 0:
+        slash = find_last_byte(p, e, 47)
+        if slash >= 0:
+            found = program_row(ctx, slash, e)
+    if found < 0:
+        count_other(ctx, name_key(ctx, p, min(e - p, 64)))
+    return found
+
+
+@part
+def program_row(ctx: int, p: int, e: int) -> int:
+    """Row of the format for the program's name, or the end of a name, in [p, e); or -1."""
+    key = hash_text(p, e - p, 0) | 1
     mask = i64(ctx + L.PROGRAM_MASK)
     at = key & mask
     while True:
@@ -54,7 +70,6 @@ def dispatch(ctx: int) -> int:
         if found == 0:
             break
         at = (at + 1) & mask
-    count_other(ctx, name_key(ctx, p, min(n, 64)))
     return -1
 
 

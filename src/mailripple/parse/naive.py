@@ -24,7 +24,7 @@ _TIMES = {
     "iso": re.compile(rb"(?P<Y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)[T ](?P<H>\d\d):(?P<M>\d\d):(?P<S>\d\d)"),
 }
 _FRACTION = re.compile(rb"\.([0-9]+)")
-_OFFSET = re.compile(rb"Z|([+-])(\d\d):?(\d\d)")
+_OFFSET = re.compile(rb"Z| ?([+-])(\d\d)(\d\d)(?= |\Z)|([+-])(\d\d):?(\d\d)")
 _PEER_IP = {"peer": "client_ip", "mx": "relay_ip"}
 _PROGRAM = re.compile(rb"[0-9A-Za-z_./@+-]*")
 _QID = re.compile(rb"[0-9A-Za-z]*")
@@ -64,7 +64,6 @@ def read_line(formats: FormatSet, text: bytes) -> Outcome:
         return Outcome("blank")
     if len(text) > L.MAX_LINE:
         return Outcome("reject", reason=L.TOO_LONG)
-    programs = formats.by_program()
     for envelope in formats.envelopes:
         for pattern in envelope.patterns:
             line = Line(text)
@@ -76,14 +75,14 @@ def read_line(formats: FormatSet, text: bytes) -> Outcome:
                     return _finish(pattern, line)
                 continue
             if pattern.program:
-                outcome = read_message(programs[pattern.program], line, at)
+                outcome = read_message(formats.by_program()[pattern.program], line, at)
                 if outcome is not None:
                     return outcome
                 continue
-            program = line.fields["program"].decode("latin-1")
-            if program not in programs:
+            message = formats.format_of(line.fields["program"].decode("latin-1"))
+            if message is None:
                 return Outcome("other", line=line)
-            return read_message(programs[program], line, at) or Outcome("reject", line=line, reason=L.NO_PATTERN)
+            return read_message(message, line, at) or Outcome("reject", line=line, reason=L.NO_PATTERN)
     return Outcome("reject", reason=L.NO_ENVELOPE)
 
 
@@ -147,7 +146,9 @@ def _until(item: Until, line: Line, at: int) -> int:
 
 def _typed(item: Typed, line: Line, at: int) -> int:
     text = line.text
-    if item.type in ("rfc3164", "iso", "dmy"):
+    if item.type == "spaced" and text[at + 10 : at + 11] != b" ":
+        return -1
+    if item.type in ("rfc3164", "iso", "spaced", "dmy"):
         return read_time(item.type, line, at)
     if item.type == "inner":
         return _inner(line, at)
@@ -155,6 +156,8 @@ def _typed(item: Typed, line: Line, at: int) -> int:
         return _addr(line, item.field, at, Unclosed())
     if item.type == "addrs":
         return _addrs(line, item.field, at)
+    if item.type in ("path", "angle"):
+        return _path(line, item.field, at, angle=item.type == "angle")
     if item.type in ("peer", "mx"):
         return _peer(line, item.field, item.type, at, len(text))
     if item.type == "ip":
@@ -191,6 +194,7 @@ def _run(kind: str, text: bytes, at: int) -> int:
 
 def read_time(kind: str, line: Line, at: int) -> int:
     """Read a stamp into `line.ts` (microseconds) and `line.ts_kind`; position behind it or -1."""
+    kind = "iso" if kind == "spaced" else kind
     found = _TIMES[kind].match(line.text, at)
     if not found:
         return -1
@@ -219,21 +223,23 @@ def read_time(kind: str, line: Line, at: int) -> int:
     offset = _OFFSET.match(line.text, end) if kind == "iso" else None
     if offset:
         line.ts_kind = L.UTC
-        if offset[1]:
-            shift = (int(offset[2]) * 60 + int(offset[3])) * 60_000_000
-            line.ts -= shift if offset[1] == b"+" else -shift
+        sign, hours, minutes = (a or b for a, b in zip(offset.groups()[:3], offset.groups()[3:], strict=True))
+        if sign:
+            shift = (int(hours) * 60 + int(minutes)) * 60_000_000
+            line.ts -= shift if sign == b"+" else -shift
         end = offset.end()
     return end
 
 
 def _inner(line: Line, at: int) -> int:
-    """Behind a `dmy` stamp and a space, if they stand here."""
-    trial = line.copy()
-    end = read_time("dmy", trial, at)
-    if end < 0 or line.text[end : end + 1] != b" ":
-        return at
-    line.ts, line.ts_kind = trial.ts, trial.ts_kind
-    return end + 1
+    """Behind a `dmy` or `iso` stamp and a space, if they stand here."""
+    for kind in ("dmy", "iso"):
+        trial = line.copy()
+        end = read_time(kind, trial, at)
+        if end >= 0 and line.text[end : end + 1] == b" ":
+            line.ts, line.ts_kind = trial.ts, trial.ts_kind
+            return end + 1
+    return at
 
 
 def address(text: bytes) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -358,6 +364,41 @@ def _addrs(line: Line, name: str, at: int) -> int:
         if end > begin:
             line.rcpts.append(domain_of(line.text[begin:end]))
     _keep(line, name, at, end)
+    return end
+
+
+def scan_path(text: bytes, at: int, *, quotes: bool) -> int:
+    """End of the address at `at`: behind `>`, or before a space; -1 if a quote or bracket stays open."""
+    angle = text[at : at + 1] == b"<"
+    i = at
+    while i < len(text):
+        c = text[i : i + 1]
+        if c == b'"' and quotes:
+            i += 1
+            while i < len(text) and text[i : i + 1] != b'"':
+                i += 2 if text[i : i + 1] == b"\\" else 1
+            if i >= len(text):
+                return -1
+        elif c == b">" and angle:
+            return i + 1
+        elif c == b" " and not angle:
+            break
+        i += 1
+    if angle:
+        return -1
+    return i - (i > at + 1 and text[i - 1 : i] == b":")
+
+
+def _path(line: Line, name: str, at: int, *, angle: bool) -> int:
+    bracket = line.text[at : at + 1] == b"<"
+    end = scan_path(line.text, at, quotes=True)
+    if end < 0:
+        end = scan_path(line.text, at, quotes=False)
+    if end <= at or (angle and not bracket):
+        return -1
+    if name == "env_rcpt":
+        line.rcpts.append(domain_of(line.text[at:end]))
+    _keep(line, name, at + bracket, end - bracket)
     return end
 
 

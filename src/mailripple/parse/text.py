@@ -336,6 +336,31 @@ def skip_addr(p: int, e: int, unclosed: int) -> int:
 
 
 @part
+def scan_path(p: int, e: int, quotes: int) -> int:
+    """End of the address at p: behind `>` of `<...>`, else at the first space or `e`, or a colon before it.
+
+    Quotes as in `scan_addr`.
+    """
+    angle = p < e and u8(p) == 60
+    at = p
+    while at < e:
+        c = u8(at)
+        if c == 34 and quotes != 0:
+            at = skip_quoted(at, e)
+            if at < 0:
+                return -1
+            continue
+        if angle and c == 62:
+            return at + 1
+        if not angle and c == 32:
+            break
+        at += 1
+    if angle:
+        return -1
+    return at - 1 if at > p + 1 and u8(at - 1) == 58 else at
+
+
+@part
 def find_last_byte(p: int, e: int, byte: int) -> int:
     """Last position of `byte` in [p, e), or -1."""
     at = e - 1
