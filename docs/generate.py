@@ -38,6 +38,7 @@ MEANINGS = {
     "mail.internal": "hand-overs on the same machine: from MSP to MTA, to a content filter, to an alias's own message",
     "mail.skipped": "records of no attempt (Exim: retry time not reached); part of mail.to",
     "mail.accepted": "recipients accepted with the messages taken in",
+    "mail.out": "first attempts that leave the machine (its mailer is not local, prog, a file, ...)",
     "pop.login": "POP3 log-ins (N_P)",
     "pop.fail": "failed POP3 log-ins",
     "pop.logout": "ends of POP3 sessions",

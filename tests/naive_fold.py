@@ -20,6 +20,7 @@ from typing import Any
 SECOND = 1_000_000
 LATENESS = 120 * SECOND
 GRACE, OPEN_FOR, SAME_RUN, SAME_TIME, SESSION = 900 * SECOND, 6 * 86_400 * SECOND, 900 * SECOND, 300 * SECOND, 3600 * SECOND
+LOCAL = ("local", "prog", "*file*", "*include*", "discard", "error", "virtual", "lmtp", "pipe", "procmail", "cyrus", "cyrusv2")
 LOOPBACK = ("127.0.0.1", "127.0.0.53", "::1")
 DELIVERY = {"sent": "mail.sent", "deferred": "mail.deferred", "bounced": "mail.bounced", "expired": "mail.expired", "rejected": "mail.rejected"}
 FAILED = ("bounced", "expired", "rejected")
@@ -228,6 +229,8 @@ class NaiveFold:
         back = "returned" in m.marks and e.status == "sent" and e.relay in ("", *LOOPBACK)
         if here or back or (in_line and e.link):
             flags.add("internal")
+        elif e.mailer not in LOCAL and (e.mailer or (e.relay and e.relay not in LOOPBACK)):
+            flags.add("out")
         if e.rcpts == 0:
             return replace(e, flags=frozenset(flags))
         before = self.attempts.get((e.server, e.queue, e.name))
@@ -339,6 +342,7 @@ def _delivery(e: Event, row: dict[str, int], entity: Any) -> None:
         return
     attempt = "mail.attempt.first" if "first" in e.flags else "mail.attempt.retry"
     row[attempt] += "attempt" in e.flags
+    row["mail.out"] += {"first", "out"} <= e.flags
     result = "mail.failed" if e.status in FAILED else DELIVERY.get(e.status, "mail.other")
     for kind, key in (("client_ip", e.client), ("account", e.account), ("rcpt_domain", e.name)):
         entity(kind, key, "mail.to")

@@ -132,7 +132,15 @@ def test_mail_from_the_msp_is_one_message() -> None:
         Event("mail.to", START, 3, queue="b", name="d.example", mailer="esmtp", relay="198.51.100.1", status="sent"),
     ]
     flags = [what[3] for _, what in sorted(said(stitched(events)).items())]
-    assert flags == [0, L.F_AGAIN, L.F_INTERNAL | L.F_ATTEMPT | L.F_FIRST, L.F_ATTEMPT | L.F_FIRST]
+    assert flags == [0, L.F_AGAIN, L.F_INTERNAL | L.F_ATTEMPT | L.F_FIRST, L.F_ATTEMPT | L.F_FIRST | L.F_OUT]
+
+
+def test_a_delivery_leaves_unless_its_mailer_is_local() -> None:
+    """Mailers that deliver on the machine are known by name; where none is logged, the other machine's address tells."""
+    cases = [("esmtp", "", True), ("relay", "198.51.100.1", True), ("local", "198.51.100.1", False), ("*file*", "", False)]
+    cases += [("", "198.51.100.1", True), ("", "127.0.0.1", False), ("", "", False), ("relay", "::1", False)]
+    events = [Event("mail.to", START, n, queue=f"q{n}", mailer=m, relay=r, status="sent") for n, (m, r, _) in enumerate(cases)]
+    assert [bool(what[3] & L.F_OUT) for _, what in sorted(said(stitched(events)).items())] == [c[2] for c in cases]
 
 
 def test_lateness_is_that_of_the_design() -> None:

@@ -17,11 +17,11 @@ from mailripple.parse import layout as L
 from mailripple.parse.native import entry, i64, mulmix, part, prefetch, put64, shr
 from mailripple.parse.text import K1, K2, V4_KEY
 
-#: The state block: for each table its address, mask and number of used slots; then the latest time, and the hash of
-#: the mailer's name "relay".
+#: The state block: for each table its address, mask and number of used slots; then the latest time, the hash of the
+#: mailer's name "relay", the key of ::1, and the hashes of the mailers that deliver on the machine itself.
 MESSAGES, ATTEMPTS, HANDED, SESSIONS = 0, 24, 48, 72
-NOW, RELAY_MAILER, LOOPBACK6 = 96, 104, 112
-STATE_WORDS = 15
+NOW, RELAY_MAILER, LOOPBACK6, LOCAL, LOCAL_END = 96, 104, 112, 120, 216
+STATE_WORDS = 27
 SLOT = 64
 
 M_CLIENT, M_ACCOUNT, M_SENDER, M_LAST, M_LEFT, M_OPEN, M_FLAGS = 8, 16, 24, 32, 40, 48, 56
@@ -215,6 +215,17 @@ def open_message(state: int, col: int, stride: int, slot: int, nrcpts: int) -> i
 
 
 @part
+def leaves(state: int, mailer: int, relay: int) -> int:
+    """True if the mailer does not deliver on this machine; where none is logged, if there is another machine."""
+    if mailer == 0:
+        return relay != 0 and not is_loopback(state, relay)
+    for k in range(LOCAL, LOCAL_END, 8):
+        if i64(state + k) == mailer:
+            return 0
+    return 1
+
+
+@part
 def deliver(state: int, col: int, stride: int, slot: int) -> int:
     """A `to=` record: give it its client, and tell first attempt, retry and further records of one attempt apart."""
     ts = i64(col + C_TS * stride)
@@ -234,6 +245,8 @@ def deliver(state: int, col: int, stride: int, slot: int) -> int:
     relay = i64(col + C_RELAY * stride)
     if stays_here(state, known, status, mailer, relay) or (link != 0 and i64(col + C_QUEUE * stride) != 0):
         flags |= L.F_INTERNAL
+    elif leaves(state, mailer, relay):
+        flags |= L.F_OUT
     rcpts = i64(col + C_COUNT * stride) >> 40
     if rcpts == 0:  # a result of the whole message, as when it expires
         return flags

@@ -21,7 +21,7 @@ from mailripple.config import ReadOptions
 from mailripple.counts import Counter, Counts
 from mailripple.errors import InputError, Notice, UsageError
 from mailripple.formats import FormatSet, assemble, load_formats
-from mailripple.messages import LATENESS, InOrder, Stitcher
+from mailripple.messages import LATENESS, LOCAL_MAILERS, InOrder, Stitcher
 from mailripple.parse import layout as L
 from mailripple.parse.check import problems
 from mailripple.parse.compile import PatternName, Program, compile_formats
@@ -137,7 +137,8 @@ class Lane:
         others = [f for f in self.folds if begins >= f.newest - LATENESS * 1_000_000]
         found = max(rotations or others, key=lambda f: f.newest, default=None)
         if found is None:
-            stitcher = Stitcher(self.parser.key(b"relay", 2), self.parser.key(b"::1", 1))
+            key = self.parser.key
+            stitcher = Stitcher(key(b"relay", 2), key(b"::1", 1), [key(mailer, 2) for mailer in LOCAL_MAILERS])
             found = Fold(stitcher, self.since, self.until)
             self.folds.append(found)
         found.name = name
