@@ -55,6 +55,10 @@ PROVED_BY = {
     "simulate/text_bind": "test_write",
     "simulate/world": "test_bulk",
     "parse/layout": "test_events",
+    "models/evidence": "test_study",
+    "models/words": "test_study",
+    "models/traffic": "test_study",
+    "models/claims": "test_study",
 }
 
 

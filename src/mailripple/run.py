@@ -16,7 +16,9 @@ from pathlib import PurePath
 
 import numpy as np
 
+from mailripple import attempts as attempting
 from mailripple import counts as counting
+from mailripple.attempts import AttemptLog, Attempts
 from mailripple.config import ReadOptions
 from mailripple.counts import Counter, Counts
 from mailripple.errors import InputError, Notice, UsageError
@@ -41,9 +43,10 @@ CONTINUED_S = 7200
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a run gives: counts, the texts of their keys, and what became of every line."""
+    """What a run gives: counts, single attempts, the texts of their keys, and what became of every line."""
 
     counts: Counts
+    attempts: Attempts
     names: dict[int, bytes]
     patterns: tuple[PatternName, ...]
     sources: tuple[SourceTally, ...]
@@ -65,6 +68,7 @@ class Fold:
     since: int | None = None
     until: int | None = None
     counter: Counter = field(default_factory=Counter)
+    log: AttemptLog = field(default_factory=AttemptLog)
     in_order: InOrder = field(default_factory=InOrder)
     name: str = ""
     newest: int = -(1 << 61)
@@ -88,12 +92,13 @@ class Fold:
                 inside &= ts < self.until
             columns = np.ascontiguousarray(columns[:, inside])
         self.counter.count(columns)
+        self.log.take(columns)
 
-    def close(self) -> Counts:
+    def close(self) -> tuple[Counts, Attempts]:
         for ready, _ in self.in_order.rest():
             self.stitcher.step(ready)
             self.count(ready)
-        return self.counter.counts()
+        return self.counter.counts(), self.log.attempts()
 
 
 @dataclass(slots=True)
@@ -144,7 +149,7 @@ class Lane:
         found.name = name
         return found
 
-    def close(self) -> list[Counts]:
+    def close(self) -> list[tuple[Counts, Attempts]]:
         return [fold.close() for fold in self.folds]
 
 
@@ -204,7 +209,7 @@ def read_all(
     lanes = [Lane(Parser(program, seed), where, options.since, options.until) for _ in range(2)]
     pool = BufferPool()
 
-    def run_lane(number: int) -> list[Counts]:
+    def run_lane(number: int) -> list[tuple[Counts, Attempts]]:
         lane = lanes[number]
         for i in order:
             if tallies[i].mail == (number == 1):
@@ -215,13 +220,20 @@ def read_all(
 
     used = [n for n in (0, 1) if any(t.mail == (n == 1) for t in tallies)]
     with ThreadPoolExecutor(max_workers=2) as workers:
-        parts = [counts for lane in workers.map(run_lane, used) for counts in lane]
+        parts = [part for lane in workers.map(run_lane, used) for part in lane]
     notices += [notice for tally in tallies for notice in tally.notices()]
     names = {k: v for n in used for k, v in lanes[n].parser.names().items()}
     ordered = tuple(tallies[i] for i in order)
     nothing_understood(ordered, program.patterns)
     return Result(
-        counting.merge(parts), names, program.patterns, ordered, tuple(notices), where, lanes[used[0]].parser.key
+        counting.merge([counts for counts, _ in parts]),
+        attempting.merge([attempts for _, attempts in parts]),
+        names,
+        program.patterns,
+        ordered,
+        tuple(notices),
+        where,
+        lanes[used[0]].parser.key,
     )
 
 

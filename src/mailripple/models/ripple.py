@@ -1,0 +1,313 @@
+"""The retry ripple: deferred mail comes back with every queue run, and the runs grow if more is added than leaves.
+
+statistics 3.1, D3.  Bursts of deferred records by the minute; a period by a Rayleigh test on the phases of the bursts
+(one a burst, not one a record: records of a burst are no independent events); the growth by Mann and Kendall's test on
+what each period holds.  If every run tries the whole backlog again, run k has S_0 + inflow * period * k records, so the
+slope over the period is the inflow of undeliverable mail in messages a minute.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mailripple.models.findings import Burst, Estimate, Ripple, Span, Verdict
+from mailripple.models.minutes import Minutes
+from mailripple.models.trend import bend, rising, theil_sen
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
+
+#: Intervals of queue runs that are tried, minutes.
+PERIODS = (5, 10, 15, 20, 30, 40, 45, 60, 90, 120, 240)
+#: A period is claimed below the first level, growth below the second (statistics 3.1).
+PERIOD_LEVEL, GROWTH_LEVEL = 1e-3, 1e-2
+FEWEST = 5
+MERGE = 3
+#: Minutes whose median and spread are the ground that a burst stands out from.
+GROUND = 240
+#: Stretches that are searched for growth, minutes: nobody's trouble is as long as a year of logs.
+STRETCHES = (1440, 720, 360)
+
+
+@dataclass(frozen=True, slots=True)
+class Bursts:
+    """Bursts: `start` minute of each, `at` its records' mean minute, `size` its records; all (b,)."""
+
+    start: FloatArray
+    at: FloatArray
+    size: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Length in minutes with its 95 % interval, the phase (a minute at which a run was), and the test's p-value."""
+
+    minutes: float
+    low: float
+    high: float
+    phase: float
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """A growth found in periods [first, last]: from `onset` (minutes) on, `slope` records a period with interval."""
+
+    p: float
+    onset: float
+    slope: float
+    low: float
+    high: float
+    first: float
+    last: float
+    sizes: FloatArray
+
+
+def find_bursts(values: FloatArray, used: BoolArray) -> Bursts:
+    """Minutes with x > med + 3 * 1.4826 max(MAD, sqrt(med)) and x > med + 3, those within 3 minutes together."""
+    n = len(values)
+    above = np.zeros(n, np.bool_)
+    for a in range(0, n, GROUND):
+        near = slice(max(0, a - GROUND // 2), min(n, a + GROUND + GROUND // 2))
+        ground = values[near][used[near]]
+        if not len(ground):
+            continue
+        middle = float(np.median(ground))
+        spread = 1.4826 * max(float(np.median(np.abs(ground - middle))), math.sqrt(middle))
+        here = slice(a, min(n, a + GROUND))
+        above[here] = used[here] & (values[here] > middle + 3 * spread) & (values[here] > middle + 3)
+    at = np.flatnonzero(above)
+    if not len(at):
+        return Bursts(np.zeros(0), np.zeros(0), np.zeros(0))
+    firsts = np.concatenate([[0], np.flatnonzero(np.diff(at) > MERGE) + 1])
+    starts, ends = at[firsts], at[np.concatenate([firsts[1:] - 1, [len(at) - 1]])]
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    moments = np.concatenate([[0.0], np.cumsum(values * np.arange(n))])
+    size = sums[ends + 1] - sums[starts]
+    return Bursts(starts.astype(np.float64), (moments[ends + 1] - moments[starts]) / size, size)
+
+
+def find_period(at: FloatArray, span: float) -> Period | None:
+    """The period of bursts at these minutes; None for fewer than FEWEST.
+
+    Rayleigh's test for each of PERIODS that fits five times into the span, its p-value times their number.  Of a true
+    period's parts (15 of 30) the phases scatter more, in minutes alike: the longest of the equally good is taken.
+    """
+    tried = [t for t in PERIODS if t * FEWEST <= span + t]
+    if len(at) < FEWEST or not tried:
+        return None
+    best, least = tried[0], math.inf
+    for candidate in tried:
+        p = rayleigh(at, candidate)
+        if p <= least * 1.0001:
+            best, least = candidate, p
+    turn = np.angle(np.mean(np.exp(2j * np.pi * at / best))) / (2 * np.pi) * best
+    runs = np.round((at - turn) / best)
+    near = np.abs(at - turn - runs * best) <= best / 4
+    line = theil_sen(runs[near], at[near]) if np.count_nonzero(near) >= FEWEST else None
+    if line is None or abs(line.value - best) > 0.1 * best:
+        return Period(float(best), float(best), float(best), float(turn), min(1.0, least * len(tried)))
+    phase = float(np.median(at[near] - line.value * runs[near]))
+    return Period(line.value, line.low, line.high, phase, min(1.0, least * len(tried)))
+
+
+def rayleigh(at: FloatArray, period: float) -> float:
+    """P-value of Rayleigh's test (Wilkie 1983) that phases of `at` are spread over the period without preference."""
+    n = len(at)
+    length = abs(complex(np.mean(np.exp(2j * np.pi * at / period))))
+    return math.exp(min(0.0, math.sqrt(1 + 4 * n + 4 * n * n * (1 - length * length)) - (1 + 2 * n)))
+
+
+def sums_by_period(values: FloatArray, used: BoolArray, period: float, phase: float) -> tuple[FloatArray, FloatArray]:
+    """Middle minute and sum of each period around its run, those that are covered as a whole."""
+    run = np.floor((np.arange(len(values)) - phase) / period + 0.5).astype(np.int64)
+    if not len(run):
+        return np.zeros(0), np.zeros(0)
+    index = run - run[0]
+    held = np.bincount(index, weights=used.astype(np.float64))
+    length = np.bincount(index)
+    sums = np.bincount(index, weights=values)
+    kept = (held == length) & (length >= math.floor(period))
+    return (np.arange(len(sums)) + run[0])[kept] * period + phase, sums[kept]
+
+
+def find_growth(at: FloatArray, sizes: FloatArray, traffic: FloatArray, period: float) -> Growth | None:
+    """The likeliest growth of `sizes` (one a period, at minutes `at`), beyond what the traffic explains.
+
+    Tried over the whole and over stretches of a day, half and a quarter of one, each beginning at half of the one
+    before; the p-value is times their number.  Both the sizes and their ratio to the traffic must go up: in the morning
+    all goes up.
+    """
+    found: Growth | None = None
+    tried = list(_stretches(at))
+    for a, b in tried:
+        some, load = sizes[a:b], traffic[a:b]
+        ratio = some / (load + max(float(np.mean(load)) / 4, 1.0))
+        p = max(rising(some), rising(ratio)) * len(tried)
+        if found is None or p < found.p:
+            found = _estimated(at[a:b], some, period, p)
+    return found
+
+
+def _stretches(at: FloatArray) -> list[tuple[int, int]]:
+    """Index ranges of the stretches; the whole only where it is not longer than a day and a half."""
+    found = []
+    if len(at) and at[-1] - at[0] <= STRETCHES[0] * 1.5:
+        found.append((0, len(at)))
+    for length in STRETCHES:
+        for begin in np.arange(at[0], at[-1] - length * 0.75, length / 2) if len(at) else ():
+            a, b = int(np.searchsorted(at, begin)), int(np.searchsorted(at, begin + length))
+            if b - a >= FEWEST and (a, b) not in found:
+                found.append((a, b))
+    return [s for s in found if s[1] - s[0] >= FEWEST]
+
+
+def _estimated(at: FloatArray, sizes: FloatArray, period: float, p: float) -> Growth:
+    """Onset and slope: a level, then a rise up to the largest of the smoothed sizes."""
+    smooth = np.array([np.median(sizes[max(0, i - 1) : i + 2]) for i in range(len(sizes))])
+    last = int(np.argmax(smooth)) + 1
+    last = len(sizes) if last >= len(sizes) - 2 else max(last, min(FEWEST, len(sizes)))
+    runs = (at - at[0]) / period
+    found = bend(runs[:last], sizes[:last])
+    after = runs[:last] >= found.at
+    line = theil_sen(runs[:last][after], sizes[:last][after])
+    if line is None:
+        return Growth(min(1.0, p), at[0], math.nan, math.nan, math.nan, at[0], at[last - 1], sizes)
+    return Growth(
+        min(1.0, p),
+        at[0] + found.at * period,
+        line.value,
+        line.low,
+        line.high,
+        float(at[0]),
+        float(at[last - 1]),
+        sizes,
+    )
+
+
+def find_ripple(
+    minutes: Minutes, interval: float | None, clock: Callable[[int], str]
+) -> tuple[Ripple, Growth | None, Period | None]:
+    """The ripple of the deferred records; `interval` minutes between two tries of one message, where that is known."""
+    deferred, used = minutes["mail.deferred"], minutes.mail
+    inside = np.flatnonzero(used)
+    if not len(inside):
+        return _unknown("no mail log was given, or it holds no delivery records", None), None, None
+    span = Span(minutes.micros(int(inside[0])), minutes.micros(int(inside[-1]) + 1), 60, len(inside))
+    bursts = find_bursts(deferred, used)
+    length = float(inside[-1] - inside[0] + 1)
+    period = find_period(bursts.at, length)
+    shown = tuple(Burst(minutes.micros(s), int(n)) for s, n in zip(bursts.start, bursts.size, strict=True))[-2000:]
+    periodic: Verdict = "cannot tell"
+    if period is not None and period.p < PERIOD_LEVEL:
+        periodic = "holds"
+    elif period is not None and len(bursts) >= 3 * FEWEST:
+        periodic = "does not hold"
+    step = period.minutes if period is not None and periodic == "holds" else interval or 30.0
+    runners = 1
+    if interval is not None and periodic == "holds" and interval > 1.5 * step:
+        runners = round(interval / step)
+    whole = step * runners
+    at, sizes = sums_by_period(deferred, used, whole, period.phase if period is not None else 0.0)
+    traffic = sums_by_period(minutes["mail.from"], used, whole, period.phase if period is not None else 0.0)[1]
+    growth = find_growth(at, sizes, traffic, whole) if len(at) >= FEWEST else None
+    growing = _growing(growth, sizes)
+    estimates = _estimates(period if periodic == "holds" else None, growth if growing == "holds" else None, whole)
+    answer = _answer(periodic, growing, period, growth, whole, bursts, minutes, clock)
+    conditions = _conditions(bursts, period, length, runners, interval, whole)
+    found = Ripple(
+        periodic,
+        growing,
+        answer,
+        period.p if period is not None else math.nan,
+        growth.p if growth is not None else math.nan,
+        estimates,
+        shown,
+        runners if periodic == "holds" else 0,
+        span,
+        conditions,
+    )
+    return found, growth, period
+
+
+def _unknown(why: str, span: Span | None) -> Ripple:
+    return Ripple(
+        "cannot tell", "cannot tell", f"Nothing can be said of retries: {why}.", math.nan, math.nan, span=span
+    )
+
+
+def _growing(growth: Growth | None, sizes: FloatArray) -> Verdict:
+    if growth is None:
+        return "cannot tell"
+    if growth.p < GROWTH_LEVEL and growth.low > 0:
+        return "holds"
+    return "does not hold" if len(sizes) >= 2 * FEWEST else "cannot tell"
+
+
+def _estimates(period: Period | None, growth: Growth | None, whole: float) -> tuple[Estimate, ...]:
+    found = []
+    if period is not None:
+        found.append(
+            Estimate("period", period.minutes, period.low, period.high, "min", "time from one queue run to the next")
+        )
+    if growth is not None:
+        found.append(
+            Estimate("growth", growth.slope, growth.low, growth.high, "records/run", "by how much each queue run grows")
+        )
+        value, low, high = (v / whole for v in (growth.slope, growth.low, growth.high))
+        meaning = "mail that cannot be delivered and joins the queue"
+        found.append(Estimate("inflow", value, low, high, "messages/min", meaning))
+    return tuple(found)
+
+
+def _answer(
+    periodic: Verdict,
+    growing: Verdict,
+    period: Period | None,
+    growth: Growth | None,
+    whole: float,
+    bursts: Bursts,
+    minutes: Minutes,
+    clock: Callable[[int], str],
+) -> str:
+    if periodic == "holds" and period is not None:
+        first = f"Deferred mail comes back every {period.minutes:.1f} min"
+    elif periodic == "does not hold":
+        first = f"{len(bursts)} bursts of deferred mail keep no common interval"
+    else:
+        first = f"{len(bursts)} bursts of deferred mail are too few to see an interval"
+    if growing == "holds" and growth is not None:
+        since = clock(minutes.micros(growth.onset))
+        rate = f"{growth.slope / whole:.2g} messages a minute pile up"
+        return f"{first}, and since {since} each run brings {growth.slope:.0f} more: {rate}."
+    if growing == "does not hold":
+        return f"{first}; the backlog does not grow beyond what the day's traffic brings."
+    return f"{first}; whether the backlog grows cannot be told."
+
+
+def _conditions(
+    bursts: Bursts, period: Period | None, length: float, runners: int, interval: float | None, whole: float
+) -> tuple[str, ...]:
+    found = [f"{len(bursts)} bursts in {length / 60:.1f} h, by the minute"]
+    if period is None:
+        found.append(f"an interval needs at least {FEWEST} bursts")
+    else:
+        found.append(f"chance of such a regular row of bursts without a period: {period.p:.2g}")
+    if runners > 1 and interval is not None:
+        found.append(
+            f"{runners} queue runners: each message is tried every {interval:.0f} min, "
+            f"some run every {interval / runners:.0f}"
+        )
+    found.append(
+        f"growth judged from sums over {whole:.0f} min, and only if they also grow against the messages taken in"
+    )
+    return tuple(found)
