@@ -19,10 +19,10 @@ BoolArray = npt.NDArray[np.bool_]
 HUBER = 1.345
 ROUNDS = 5
 REPLICATES = 400
-#: The prior weighs as much as that share of a day's data.
-PRIOR_SHARE = 1 / 1000
-#: Condition number beyond which the coefficients cannot be told apart.
+#: Condition number of the scaled columns beyond which their coefficients cannot be told apart.
 COLLINEAR = 50.0
+#: The prior weighs as much as that share of a day's data: where they cannot, and else.
+PRIOR_SHARE, NO_PRIOR = 1 / 25, 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,6 @@ class Fit:
     high: FloatArray
     replicates: FloatArray
     fitted: FloatArray
-    weights: FloatArray
     r2: float
     condition: float
     bins: int
@@ -53,35 +52,34 @@ def fit(y: FloatArray, x: FloatArray, used: BoolArray, prior: FloatArray, step: 
     bins = int(np.count_nonzero(used))
     if bins < max(4 * k, 12) or not y[used].any():
         return None
-    day = 1440 / step
-    weights = used.astype(np.float64)
+    share = min(1.0, 1440 / step / bins)
+    scale = np.sqrt(np.maximum(np.sum(x[used] ** 2, axis=0), 1e-12))
+    condition = float(np.linalg.cond(x[used] / scale))
+    share *= PRIOR_SHARE if condition > COLLINEAR else NO_PRIOR
+    weights = inner = used.astype(np.float64)
     beta = prior.astype(np.float64)
-    gram = np.eye(k)
     ridge = np.zeros(k)
     for _ in range(ROUNDS):
-        weights = _weights(y, x @ beta, used)
+        weights, inner = _weights(y, x @ beta, used)
         gram = (x * weights[:, None]).T @ x
-        ridge = np.diag(gram) * PRIOR_SHARE * min(1.0, day / bins) + 1e-9
-        beta = solve(gram[None] + np.diag(ridge), (x.T @ (weights * y) + ridge * prior)[None])[0]
+        ridge = np.diag(gram) * share + 1e-9
+        beta = solve((gram + np.diag(ridge))[None], (x.T @ (weights * y) + ridge * prior)[None])[0]
     fitted = x @ beta
-    replicates = _blocks(y, x, weights, ridge, prior, max(1, round(120 / step)))
-    spread = _newey_west(y - fitted, x, weights, gram + np.diag(ridge), max(1, round(60 / step)), bins)
+    score = x * (weights * (y - fitted))[:, None]
+    replicates = _blocks(x, inner, score, ridge, prior, beta, max(1, round(120 / step)))
+    bread = (x * inner[:, None]).T @ x + np.diag(ridge)
+    spread = _newey_west(score, bread, max(1, round(60 / step)), bins)
     low = np.minimum(beta - spread, np.quantile(replicates, 0.025, axis=0))
     high = np.maximum(beta + spread, np.quantile(replicates, 0.975, axis=0))
-    scale = np.sqrt(np.maximum(np.diag(gram), 1e-12))
-    condition = float(np.linalg.cond(gram / np.outer(scale, scale) + 1e-12 * np.eye(k)))
-    return Fit(
-        beta, np.maximum(low, 0.0), high, replicates, fitted, weights, r_squared(y, fitted, used), condition, bins
-    )
+    return Fit(beta, np.maximum(low, 0.0), high, replicates, fitted, r_squared(y, fitted, used), condition, bins)
 
 
-def _weights(y: FloatArray, fitted: FloatArray, used: BoolArray) -> FloatArray:
-    """1 / variance of a count, times Huber's weight of its standardised residual."""
-    base = 1 / np.maximum(fitted, max(1.0, float(np.median(fitted[used])) / 50))
+def _weights(y: FloatArray, fitted: FloatArray, used: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """1 / variance of a count times Huber's weight psi(z)/z of its residual; and times psi'(z), for the intervals."""
+    base = used / np.maximum(fitted, max(1.0, float(np.median(fitted[used])) / 50))
     z = (y - fitted) * np.sqrt(base)
-    scale = max(1.4826 * float(np.median(np.abs(z[used] - np.median(z[used])))), 1e-9)
-    found: FloatArray = used * base * np.minimum(1.0, HUBER * scale / np.maximum(np.abs(z), 1e-12))
-    return found
+    bound = HUBER * max(1.4826 * float(np.median(np.abs(z[used] - np.median(z[used])))), 1e-9)
+    return base * np.minimum(1.0, bound / np.maximum(np.abs(z), 1e-12)), base * (np.abs(z) <= bound)
 
 
 def solve(grams: FloatArray, sides: FloatArray) -> FloatArray:
@@ -113,38 +111,41 @@ def solve(grams: FloatArray, sides: FloatArray) -> FloatArray:
 
 
 def _blocks(
-    y: FloatArray, x: FloatArray, weights: FloatArray, ridge: FloatArray, prior: FloatArray, length: int
+    x: FloatArray,
+    inner: FloatArray,
+    score: FloatArray,
+    ridge: FloatArray,
+    prior: FloatArray,
+    beta: FloatArray,
+    length: int,
 ) -> FloatArray:
-    """Coefficients of REPLICATES resamples of blocks of `length` bins, from the blocks' sums of squares.
+    """Coefficients of REPLICATES resamples of blocks of `length` bins: one Newton step each, from the blocks' sums.
 
     Blocks overlap (moving-block bootstrap, Kuensch 1989) up to 4,000 of them; a longer log has enough without.
     """
     n, k = x.shape
     length = min(length, max(1, n // 4))
     stride = max(1, min(length, (n - length) // 4000 + 1))
-    products = np.concatenate([(x[:, :, None] * x[:, None, :]).reshape(n, -1), x * y[:, None]], axis=1)
-    sums = np.concatenate([np.zeros((1, k * k + k)), np.cumsum(products * weights[:, None], axis=0)])
+    products = np.concatenate([(x[:, :, None] * x[:, None, :]).reshape(n, -1) * inner[:, None], score], axis=1)
+    sums = np.concatenate([np.zeros((1, k * k + k)), np.cumsum(products, axis=0)])
     starts = np.arange(0, n - length + 1, stride)
     blocks = sums[starts + length] - sums[starts]
     draws = np.random.default_rng(1).integers(0, len(blocks), (REPLICATES, max(1, round(n / length))))
     picked = np.zeros((REPLICATES, len(blocks)))
     np.add.at(picked, (np.arange(REPLICATES)[:, None], draws), 1.0)
     total = picked @ blocks
-    grams = total[:, : k * k].reshape(-1, k, k) + np.diag(ridge)
-    return solve(grams, total[:, k * k :] + ridge * prior)
+    plain = total[:, : k * k].reshape(-1, k, k)
+    return solve(plain + np.diag(ridge), plain @ beta + total[:, k * k :] + ridge * prior)
 
 
-def _newey_west(
-    residual: FloatArray, x: FloatArray, weights: FloatArray, gram: FloatArray, lags: int, bins: int
-) -> FloatArray:
+def _newey_west(score: FloatArray, bread: FloatArray, lags: int, bins: int) -> FloatArray:
     """Half width of the 95 % interval (k,), robust to unequal variance and to correlation up to `lags` bins."""
-    k = x.shape[1]
-    score = x * (weights * residual)[:, None]
+    k = len(bread)
     meat = score.T @ score
     for lag in range(1, min(lags, len(score) - 1) + 1):
         cross = score[lag:].T @ score[:-lag]
         meat += (1 - lag / (lags + 1)) * (cross + cross.T)
-    inverse = np.linalg.inv(gram)
+    inverse = np.linalg.pinv(bread, hermitian=True)
     variance = np.diag(inverse @ meat @ inverse) * bins / max(bins - k, 1)
     # Student's t with a degree of freedom for each block of `lags` bins: few blocks, wide intervals
     freedom = max(bins / lags - k, 2.0)
