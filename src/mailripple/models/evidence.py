@@ -128,7 +128,8 @@ def gather(material: Material) -> Evidence:
     bins = bins_of(minutes, shift_of(lag))
     cost, terms, why = _cost(material, bins)
     interval = retry_interval(material.attempts.deferred)
-    ripple, growth, period = find_ripple(minutes, interval, material.clock)
+    again = deferred_again(minutes, material.attempts.deferred)
+    ripple, growth, period = find_ripple(minutes, again, interval, material.clock)
     onset = None
     if growth is not None and ripple.growing == "holds":
         onset = minutes.start + growth.onset
@@ -173,6 +174,15 @@ def _cost(material: Material, bins: Bins) -> tuple[Fit | None, tuple[str, ...], 
     prior = np.array([PRIOR[t] for t in terms])
     found = fit(bins["D_q"], x, bins.both, prior, STEP)
     return found, terms, "" if found is not None else "both logs together cover too little time"
+
+
+def deferred_again(minutes: Minutes, deferred: Rows) -> FloatArray | None:
+    """Deferred records by the minute of mail that was deferred before; None where not all records are known."""
+    if not deferred.complete or not len(deferred):
+        return None
+    at = deferred["ts"] // 60_000_000 - minutes.start
+    inside = (at >= 0) & (at < len(minutes)) & (deferred["first"] == 0)
+    return np.bincount(at[inside], minlength=len(minutes)).astype(np.float64)
 
 
 def retry_interval(deferred: Rows) -> float | None:

@@ -9,9 +9,10 @@ import numpy.typing as npt
 from mailripple.models.evidence import Evidence, share
 from mailripple.models.findings import Estimate, Relation, Verdict
 from mailripple.models.words import named, relation, unknown
-from mailripple.parse.layout import SENT
+from mailripple.parse.layout import DEFERRED, SENT
 
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 #: A new message within that long after the first try is a sending again, microseconds.
 SOON = 3600 * 1_000_000
@@ -31,16 +32,11 @@ def resent(evidence: Evidence) -> Relation:
     first = rows[:, (rows[7] == 1) & (rows[5] != 0) & (rows[6] != 0)]
     if not first.shape[1]:
         return unknown("K11", "no first attempts with a sender and a destination are known", span)
-    waits = np.zeros(first.shape[1], np.bool_)
-    again, followed_until = _again(first)
-    waits = first[8] != SENT
-    soon_enough = first[0] <= int(rows[0, -1]) - SOON  # what came last had no time to be sent again
-    mine, others = waits & soon_enough & (first[8] == 2), ~waits & soon_enough
+    fresh, again = _neighbours(first)
+    fresh &= (first[0] >= int(rows[0, 0]) + SOON) & (first[0] <= int(rows[0, -1]) - SOON)
+    mine, others = fresh & (first[8] == DEFERRED), fresh & (first[8] == SENT)
     if np.count_nonzero(mine) < FEWEST or np.count_nonzero(others) < FEWEST:
-        return unknown(
-            "K11", f"fewer than {FEWEST} messages were deferred, or delivered, with an hour behind them", span
-        )
-    del followed_until
+        return unknown("K11", f"fewer than {FEWEST} new mails were deferred, or delivered, with an hour around", span)
     after_deferral = share(float(np.count_nonzero(again[mine])), float(np.count_nonzero(mine)))
     after_delivery = share(float(np.count_nonzero(again[others])), float(np.count_nonzero(others)))
     more = _difference(first, again, mine, others)
@@ -63,21 +59,22 @@ def resent(evidence: Evidence) -> Relation:
     return relation("K11", verdict, answer, estimates, span, conditions)
 
 
-def _again(first: IntArray) -> tuple[npt.NDArray[np.bool_], IntArray]:
-    """For each first attempt: does the same sender write to the same domain within SOON, under a new queue id?"""
+def _neighbours(first: IntArray) -> tuple[BoolArray, BoolArray]:
+    """For each first attempt: did the same sender not write to that domain within SOON before; and does within SOON?
+
+    Only the first is asked for the second: who writes to a destination all the time does not send again.
+    """
     order = np.lexsort((first[0], first[6], first[5]))
-    sorted_rows = first[:, order]
-    same = (sorted_rows[5, 1:] == sorted_rows[5, :-1]) & (sorted_rows[6, 1:] == sorted_rows[6, :-1])
-    new = sorted_rows[2, 1:] != sorted_rows[2, :-1]
-    soon = np.diff(sorted_rows[0]) <= SOON
-    found = np.zeros(first.shape[1], np.bool_)
-    found[order[:-1]] = same & new & soon
-    return found, order
+    rows = first[:, order]
+    same = (rows[5, 1:] == rows[5, :-1]) & (rows[6, 1:] == rows[6, :-1])
+    near = same & (rows[2, 1:] != rows[2, :-1]) & (np.diff(rows[0]) <= SOON)
+    fresh, again = np.ones(first.shape[1], np.bool_), np.zeros(first.shape[1], np.bool_)
+    fresh[order[1:]] = ~(same & (np.diff(rows[0]) <= SOON))
+    again[order[:-1]] = near
+    return fresh, again
 
 
-def _difference(
-    first: IntArray, again: npt.NDArray[np.bool_], mine: npt.NDArray[np.bool_], others: npt.NDArray[np.bool_]
-) -> Estimate:
+def _difference(first: IntArray, again: BoolArray, mine: BoolArray, others: BoolArray) -> Estimate:
     """Difference of the two shares with an interval from resampled senders, who are what repeats itself."""
     senders, index = np.unique(first[5], return_inverse=True)
     size = len(senders)

@@ -31,6 +31,10 @@ FEWEST = 5
 MERGE = 3
 #: Minutes whose median and spread are the ground that a burst stands out from.
 GROUND = 240
+#: Bursts are compared with those so near, minutes.
+NEIGHBOURS = 180
+#: Periods that deferred mail may wait on a normal day: growth must stand out against each.
+MEMORIES = (0, 2, 4, 8)
 #: Stretches that are searched for growth, minutes: nobody's trouble is as long as a year of logs.
 STRETCHES = (1440, 720, 360)
 
@@ -60,20 +64,18 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """A growth found in periods [first, last]: from `onset` (minutes) on, `slope` records a period with interval."""
+    """A growth: the test's p-value, its `onset` (minutes), records more each period with interval, is it `steady`?"""
 
     p: float
     onset: float
     slope: float
     low: float
     high: float
-    first: float
-    last: float
-    sizes: FloatArray
+    steady: bool
 
 
-def find_bursts(values: FloatArray, used: BoolArray) -> Bursts:
-    """Minutes with x > med + 3 * 1.4826 max(MAD, sqrt(med)) and x > med + 3, those within 3 minutes together."""
+def find_bursts(values: FloatArray, used: BoolArray, least: float = 3.0) -> Bursts:
+    """Minutes with x > med + 3 * 1.4826 max(MAD, sqrt(med)) and x > med + `least`, those within 3 minutes together."""
     n = len(values)
     above = np.zeros(n, np.bool_)
     for a in range(0, n, GROUND):
@@ -84,7 +86,7 @@ def find_bursts(values: FloatArray, used: BoolArray) -> Bursts:
         middle = float(np.median(ground))
         spread = 1.4826 * max(float(np.median(np.abs(ground - middle))), math.sqrt(middle))
         here = slice(a, min(n, a + GROUND))
-        above[here] = used[here] & (values[here] > middle + 3 * spread) & (values[here] > middle + 3)
+        above[here] = used[here] & (values[here] > middle + 3 * spread) & (values[here] > middle + least)
     at = np.flatnonzero(above)
     if not len(at):
         return Bursts(np.zeros(0), np.zeros(0), np.zeros(0))
@@ -96,20 +98,34 @@ def find_bursts(values: FloatArray, used: BoolArray) -> Bursts:
     return Bursts(starts.astype(np.float64), (moments[ends + 1] - moments[starts]) / size, size)
 
 
+def large(bursts: Bursts) -> Bursts:
+    """Those that have a fifth at least of the largest within three hours: by size alone, so the phases stay honest."""
+    if not len(bursts):
+        return bursts
+    near = np.abs(bursts.at[:, None] - bursts.at[None, :]) <= NEIGHBOURS if len(bursts) <= 3000 else None
+    if near is None:  # of a year of bursts, blocks of three hours do as well
+        block = (bursts.at // NEIGHBOURS).astype(np.int64)
+        tops = np.zeros(int(block[-1]) + 1)
+        np.maximum.at(tops, block, bursts.size)
+        top = tops[block]
+    else:
+        top = np.where(near, bursts.size[None, :], 0.0).max(axis=1)
+    kept = bursts.size >= top / 5
+    return Bursts(bursts.start[kept], bursts.at[kept], bursts.size[kept])
+
+
 def find_period(at: FloatArray, span: float) -> Period | None:
     """The period of bursts at these minutes; None for fewer than FEWEST.
 
-    Rayleigh's test for each of PERIODS that fits five times into the span, its p-value times their number.  Of a true
-    period's parts (15 of 30) the phases scatter more, in minutes alike: the longest of the equally good is taken.
+    Rayleigh's test for each of PERIODS that fits five times into the span, its p-value times their number.  Bursts
+    every 30 minutes keep a period of 15 and 10 as well: the longest that is nearly as good as the best is taken.
     """
     tried = [t for t in PERIODS if t * FEWEST <= span + t]
     if len(at) < FEWEST or not tried:
         return None
-    best, least = tried[0], math.inf
-    for candidate in tried:
-        p = rayleigh(at, candidate)
-        if p <= least * 1.0001:
-            best, least = candidate, p
+    chances = [rayleigh(at, t) for t in tried]
+    bound = min(chances) ** 0.7
+    best, least = max((t, p) for t, p in zip(tried, chances, strict=True) if p <= bound)
     turn = np.angle(np.mean(np.exp(2j * np.pi * at / best))) / (2 * np.pi) * best
     runs = np.round((at - turn) / best)
     near = np.abs(at - turn - runs * best) <= best / 4
@@ -144,17 +160,32 @@ def find_growth(at: FloatArray, sizes: FloatArray, traffic: FloatArray, period: 
     """The likeliest growth of `sizes` (one a period, at minutes `at`), beyond what the traffic explains.
 
     Tried over the whole and over stretches of a day, half and a quarter of one, each beginning at half of the one
-    before; the p-value is times their number.  Both the sizes and their ratio to the traffic must go up: in the morning
-    all goes up.
+    before; the p-value is times their number.  Onset and slope come from the longest stretch that is sure.
     """
-    found: Growth | None = None
+    beyond = _beyond(sizes, traffic)
     tried = list(_stretches(at))
-    for a, b in tried:
-        some, load = sizes[a:b], traffic[a:b]
-        ratio = some / (load + max(float(np.mean(load)) / 4, 1.0))
-        p = max(rising(some), rising(ratio)) * len(tried)
-        if found is None or p < found.p:
-            found = _estimated(at[a:b], some, period, p)
+    chances = [max(rising(sizes[a:b]), *(rising(e[a:b]) for e in beyond)) * len(tried) for a, b in tried]
+    if not tried:
+        return None
+    sure = [s for s, p in zip(tried, chances, strict=True) if p < GROWTH_LEVEL]
+    a, b = max(sure, key=lambda s: s[1] - s[0]) if sure else tried[int(np.argmin(chances))]
+    return _estimated(at[a:b], sizes[a:b], period, min(chances))
+
+
+def _beyond(sizes: FloatArray, traffic: FloatArray) -> list[FloatArray]:
+    """Standardised sizes against the traffic of so many periods before: in the morning all goes up.
+
+    How long deferred mail usually waits is not known: a growth must stand out whichever of MEMORIES it is.
+    """
+    found = []
+    for memory in MEMORIES:
+        load = traffic.astype(np.float64)
+        keep = memory / (1 + memory)
+        for i in range(1, len(load)):
+            load[i] = keep * load[i - 1] + (1 - keep) * load[i]
+        some = load > 0
+        expected = load * (float(np.median(sizes[some] / load[some])) if some.any() else 0.0)
+        found.append((sizes - expected) / np.sqrt(expected + 1))
     return found
 
 
@@ -180,77 +211,85 @@ def _estimated(at: FloatArray, sizes: FloatArray, period: float, p: float) -> Gr
     found = bend(runs[:last], sizes[:last])
     after = runs[:last] >= found.at
     line = theil_sen(runs[:last][after], sizes[:last][after])
-    if line is None:
-        return Growth(min(1.0, p), at[0], math.nan, math.nan, math.nan, at[0], at[last - 1], sizes)
-    return Growth(
-        min(1.0, p),
-        at[0] + found.at * period,
-        line.value,
-        line.low,
-        line.high,
-        float(at[0]),
-        float(at[last - 1]),
-        sizes,
-    )
+    if line is None or line.value <= 0:
+        return Growth(min(1.0, p), at[0], math.nan, math.nan, math.nan, steady=False)
+    base = float(np.median(sizes[:last][~after])) if (~after).any() else float(sizes[0])
+    foot = float(np.median(sizes[:last][after] - line.value * runs[:last][after]))
+    onset = at[0] + float(np.clip((base - foot) / line.value, 0.0, runs[last - 1])) * period
+    return Growth(min(1.0, p), onset, line.value, line.low, line.high, steady=_steady(sizes[:last], after, base))
+
+
+def _steady(sizes: FloatArray, after: BoolArray, base: float) -> bool:
+    """True if from the onset on the runs grow by half of what they were, over four runs or more, nearly each time."""
+    some = sizes[after]
+    if len(some) < 4 or float(np.median(some[-3:])) < 1.5 * base + 5:
+        return False
+    signs = np.sign(some[None, :] - some[:, None])
+    return float(np.sum(np.triu(signs, 1))) >= 0.5 * len(some) * (len(some) - 1) / 2
 
 
 def find_ripple(
-    minutes: Minutes, interval: float | None, clock: Callable[[int], str]
+    minutes: Minutes, again: FloatArray | None, interval: float | None, clock: Callable[[int], str]
 ) -> tuple[Ripple, Growth | None, Period | None]:
-    """The ripple of the deferred records; `interval` minutes between two tries of one message, where that is known."""
-    deferred, used = minutes["mail.deferred"], minutes.mail
+    """The ripple of the deferred records.
+
+    `again` (n,) deferred records by the minute of mail that was deferred before, and `interval` minutes between two
+    tries of one message, where single records are known.
+    """
+    used = minutes.mail
     inside = np.flatnonzero(used)
     if not len(inside):
         return _unknown("no mail log was given, or it holds no delivery records", None), None, None
     span = Span(minutes.micros(int(inside[0])), minutes.micros(int(inside[-1]) + 1), 60, len(inside))
-    bursts = find_bursts(deferred, used)
+    exact = again is not None and bool(again.any())
+    values = again if again is not None and exact else minutes["mail.deferred"]
+    bursts = large(find_bursts(values, used, 1.0 if exact else 3.0))
     length = float(inside[-1] - inside[0] + 1)
     period = find_period(bursts.at, length)
-    shown = tuple(Burst(minutes.micros(s), int(n)) for s, n in zip(bursts.start, bursts.size, strict=True))[-2000:]
     periodic: Verdict = "cannot tell"
     if period is not None and period.p < PERIOD_LEVEL:
         periodic = "holds"
     elif period is not None and len(bursts) >= 3 * FEWEST:
         periodic = "does not hold"
-    step = period.minutes if period is not None and periodic == "holds" else interval or 30.0
-    runners = 1
-    if interval is not None and periodic == "holds" and interval > 1.5 * step:
-        runners = round(interval / step)
-    whole = step * runners
-    at, sizes = sums_by_period(deferred, used, whole, period.phase if period is not None else 0.0)
-    traffic = sums_by_period(minutes["mail.from"], used, whole, period.phase if period is not None else 0.0)[1]
-    growth = find_growth(at, sizes, traffic, whole) if len(at) >= FEWEST else None
-    growing = _growing(growth, sizes)
-    estimates = _estimates(period if periodic == "holds" else None, growth if growing == "holds" else None, whole)
-    answer = _answer(periodic, growing, period, growth, whole, bursts, minutes, clock)
-    conditions = _conditions(bursts, period, length, runners, interval, whole)
+    kept = period if periodic == "holds" else None
+    step = kept.minutes if kept is not None else interval or 30.0
+    runners = round(interval / step) if interval is not None and kept is not None and interval > 1.5 * step else 1
+    whole, phase = step * runners, kept.phase if kept is not None else 0.0
+    growth, judged = _growth(minutes, values if exact else minutes["mail.attempt.retry"], whole, phase)
+    growing: Verdict = "cannot tell"
+    if growth is not None and growth.p < GROWTH_LEVEL and growth.low > 0 and growth.steady:
+        growing = "holds"
+    elif judged >= 2 * FEWEST:
+        growing = "does not hold"
+    shown = tuple(Burst(minutes.micros(s), int(n)) for s, n in zip(bursts.start, bursts.size, strict=True))[-2000:]
     found = Ripple(
         periodic,
         growing,
-        answer,
+        _answer(periodic, growing, period, growth, whole, bursts, minutes, clock),
         period.p if period is not None else math.nan,
         growth.p if growth is not None else math.nan,
-        estimates,
+        _estimates(kept, growth if growing == "holds" else None, whole),
         shown,
-        runners if periodic == "holds" else 0,
+        runners if kept is not None else 0,
         span,
-        conditions,
+        _conditions(bursts, period, length, runners, interval, whole, exact),
     )
     return found, growth, period
+
+
+def _growth(minutes: Minutes, retries: FloatArray, whole: float, phase: float) -> tuple[Growth | None, int]:
+    """The growth of the retries by the period, and how many periods are covered."""
+    at, sizes = sums_by_period(retries, minutes.mail, whole, phase)
+    traffic = sums_by_period(minutes["mail.from"], minutes.mail, whole, phase)[1]
+    if len(at) < FEWEST:
+        return None, len(at)
+    return find_growth(at, sizes, traffic, whole), len(at)
 
 
 def _unknown(why: str, span: Span | None) -> Ripple:
     return Ripple(
         "cannot tell", "cannot tell", f"Nothing can be said of retries: {why}.", math.nan, math.nan, span=span
     )
-
-
-def _growing(growth: Growth | None, sizes: FloatArray) -> Verdict:
-    if growth is None:
-        return "cannot tell"
-    if growth.p < GROWTH_LEVEL and growth.low > 0:
-        return "holds"
-    return "does not hold" if len(sizes) >= 2 * FEWEST else "cannot tell"
 
 
 def _estimates(period: Period | None, growth: Growth | None, whole: float) -> tuple[Estimate, ...]:
@@ -295,19 +334,22 @@ def _answer(
 
 
 def _conditions(
-    bursts: Bursts, period: Period | None, length: float, runners: int, interval: float | None, whole: float
+    bursts: Bursts,
+    period: Period | None,
+    length: float,
+    runners: int,
+    interval: float | None,
+    whole: float,
+    exact: bool,
 ) -> tuple[str, ...]:
-    found = [f"{len(bursts)} bursts in {length / 60:.1f} h, by the minute"]
+    of = "deferred records of mail that waited already" if exact else "all deferred records: single ones are not known"
+    found = [f"{len(bursts)} bursts in {length / 60:.1f} h, by the minute, of {of}"]
     if period is None:
         found.append(f"an interval needs at least {FEWEST} bursts")
-    else:
-        found.append(f"chance of such a regular row of bursts without a period: {period.p:.2g}")
     if runners > 1 and interval is not None:
-        found.append(
-            f"{runners} queue runners: each message is tried every {interval:.0f} min, "
-            f"some run every {interval / runners:.0f}"
-        )
+        every = f"each message is tried every {interval:.0f} min, some run every {interval / runners:.0f}"
+        found.append(f"{runners} queue runners: {every}")
     found.append(
-        f"growth judged from sums over {whole:.0f} min, and only if they also grow against the messages taken in"
+        f"growth: sums over {whole:.0f} min that go up, also against the messages taken in up to 8 sums before"
     )
     return tuple(found)
