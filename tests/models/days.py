@@ -102,10 +102,9 @@ def _queue(day: Day, dice: np.random.Generator, to_a: Any, grey: Any) -> tuple[A
         if run >= n:
             break
         kept = []
-        mine = len(queue) if day.runners == 1 else len(queue) // day.runners
-        chosen = set(dice.permutation(len(queue))[:mine].tolist()) if day.runners > 1 else None
-        for i, (message, domain) in enumerate(queue):
-            if chosen is not None and i not in chosen:
+        turn = runs.index(run) % day.runners
+        for message, domain in queue:
+            if message % day.runners != turn:  # each message lies in the queue of one runner
                 kept.append((message, domain))
                 continue
             minute = int(max(run, 0) + dice.random() * day.spread)

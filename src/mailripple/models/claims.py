@@ -10,7 +10,7 @@ from mailripple.models.evidence import Evidence, hourly, ratio, share
 from mailripple.models.findings import Estimate, Relation, Verdict
 from mailripple.models.minutes import BoolArray, FloatArray, rolled
 from mailripple.models.resending import resent
-from mailripple.models.traffic import as_many, cost_of_deferral, normal_bins
+from mailripple.models.traffic import as_many, cost_of_deferral, normal_bins, per_message
 from mailripple.models.trend import normal_tail
 from mailripple.models.words import clocks, named, relation, unknown
 
@@ -73,14 +73,7 @@ def coefficients(evidence: Evidence) -> Relation:
     if cost is None:
         return unknown("K2", evidence.why)
     used = bins.both
-    taken = float(bins["mail.from"][used].sum())
-    mix = np.array(
-        [
-            1.0 if t == "mail.from" else float(bins[t][used].sum()) / taken if t == "mail.out" else 0.0
-            for t in evidence.terms
-        ]
-    )
-    m_s = _wider(_interval(cost.replicates @ mix, float(cost.beta @ mix)), evidence, mix)
+    m_s = per_message(evidence)
     estimates = [
         named(m_s, "m_S", "DNS queries a message, with the destinations that this log's messages have", "queries")
     ]
@@ -94,14 +87,6 @@ def coefficients(evidence: Evidence) -> Relation:
     answer += f", a POP3 log-in {m_p.value:.2f}." if m_p is not None else "; there are no POP3 log-ins."
     conditions = (*clocks(evidence), "holds: the intervals meet 8 to 9 and 1, and m_S is known to within 2")
     return relation("K2", verdict, answer, tuple(estimates), bins.span(used), conditions)
-
-
-def _wider(one: Estimate, evidence: Evidence, mix: FloatArray) -> Estimate:
-    """No narrower than the widest single term makes it."""
-    assert evidence.cost is not None
-    half = (evidence.cost.high - evidence.cost.low) / 2 * mix
-    least = float(half.max()) / 2
-    return Estimate("", one.value, min(one.low, one.value - least), max(one.high, one.value + least))
 
 
 def outbreak(evidence: Evidence) -> Relation:

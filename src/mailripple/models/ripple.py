@@ -25,8 +25,8 @@ IntArray = npt.NDArray[np.int64]
 
 #: Intervals of queue runs that are tried, minutes.
 PERIODS = (5, 10, 15, 20, 30, 40, 45, 60, 90, 120, 240)
-#: A period is claimed below the first level, growth below the second (statistics 3.1).
-PERIOD_LEVEL, GROWTH_LEVEL = 1e-3, 1e-2
+#: A period is claimed below the first level, growth below the second: on autoregressive nulls 0.8 % are below it.
+PERIOD_LEVEL, GROWTH_LEVEL = 1e-3, 2e-3
 FEWEST = 5
 MERGE = 3
 #: Minutes whose median and spread are the ground that a burst stands out from.
@@ -252,7 +252,7 @@ def find_ripple(
     elif period is not None and len(bursts) >= 3 * FEWEST:
         periodic = "does not hold"
     kept = period if periodic == "holds" else None
-    step = kept.minutes if kept is not None else interval or 30.0
+    step = kept.minutes if kept is not None else usual(interval)
     runners = round(interval / step) if interval is not None and kept is not None and interval > 1.5 * step else 1
     whole, phase = step * runners, kept.phase if kept is not None else 0.0
     growth, judged = _growth(minutes, values if exact else minutes["mail.attempt.retry"], whole, phase)
@@ -275,6 +275,14 @@ def find_ripple(
         _conditions(bursts, period, length, runners, interval, whole, exact),
     )
     return found, growth, period
+
+
+def usual(interval: float | None) -> float:
+    """The interval of queue runs that is nearest to that of the tries (which a run's length blurs); 30 if unknown."""
+    if interval is None:
+        return 30.0
+    nearest = min(PERIODS, key=lambda t: abs(t - interval))
+    return float(nearest) if abs(nearest - interval) <= 0.1 * nearest else interval
 
 
 def _growth(minutes: Minutes, retries: FloatArray, whole: float, phase: float) -> tuple[Growth | None, int]:

@@ -51,8 +51,13 @@ def queries(evidence: Evidence) -> Relation:
     if plain is None or math.isnan(plain.r2):
         return unknown("eq1", "both logs together cover too little time", bins.span(used))
     estimates = [
-        Estimate("m_S", *_term(plain, 0), "queries", "DNS queries a message, all kinds of mail together"),
-        Estimate("m_P", *_term(plain, 1), "queries", "DNS queries a POP3 log-in"),
+        named(
+            per_message(evidence), "m_S", "DNS queries a message, with the destinations that this log's have", "queries"
+        ),
+        Estimate(
+            "m_S (two terms)", *_term(plain, 0), "queries", "the same with two terms alone: biased if the mix changes"
+        ),
+        Estimate("m_P (two terms)", *_term(plain, 1), "queries", "DNS queries a POP3 log-in, likewise"),
         Estimate("R^2", plain.r2, math.nan, math.nan, "", "share of the ups and downs of D_q that the two explain"),
         Estimate(
             "R^2 (by kind)",
@@ -75,7 +80,7 @@ def queries(evidence: Evidence) -> Relation:
         found = evidence.term(term)
         if found is not None:
             estimates.append(named(found, *meanings[term], unit="queries"))
-    estimates += receivers(evidence, plain.beta[0])
+    estimates += receivers(evidence, per_message(evidence).value)
     verdict: Verdict = "holds" if plain.r2 >= 0.8 else "does not hold" if plain.r2 < 0.5 else "cannot tell"
     rest = "" if plain.r2 >= 0.8 or cost.r2 < plain.r2 + 0.1 else f"; told apart by kind, mail explains {cost.r2:.0%}"
     answer = f"Messages and log-ins explain {plain.r2:.0%} of the ups and downs of the mail server's DNS queries{rest}."
@@ -90,6 +95,20 @@ def queries(evidence: Evidence) -> Relation:
 
 def _term(found: object, i: int) -> tuple[float, float, float]:
     return float(found.beta[i]), float(found.low[i]), float(found.high[i])  # type: ignore[attr-defined]
+
+
+def per_message(evidence: Evidence) -> Estimate:
+    """m_S from the costs by kind and this log's mix of mail, so that a mix that changes does not bias it."""
+    bins, cost = evidence.bins, evidence.cost
+    assert cost is not None
+    used = bins.both
+    taken = max(float(bins["mail.from"][used].sum()), 1.0)
+    weight = {"mail.from": 1.0, "mail.out": float(bins["mail.out"][used].sum()) / taken}
+    mix = np.array([weight.get(t, 0.0) for t in evidence.terms])
+    value = float(cost.beta @ mix)
+    low, high = (float(np.quantile(cost.replicates @ mix, q)) for q in (0.025, 0.975))
+    least = float(np.max((cost.high - cost.low) / 2 * mix)) / 2  # no surer than half of its widest part
+    return Estimate("", value, min(low, value - least), max(high, value + least))
 
 
 def receivers(evidence: Evidence, m_s: float) -> list[Estimate]:
