@@ -13,13 +13,15 @@ from mailripple.attempts import Attempts, Rows
 from mailripple.models.findings import Estimate, Ripple, Span
 from mailripple.models.lag import Lag, find_lag
 from mailripple.models.minutes import BoolArray, FloatArray, Minutes, rolled, whole
-from mailripple.models.regression import Fit, fit
+from mailripple.models.regression import Fit, estimate, fit
 from mailripple.models.ripple import Growth, Period, find_ripple
 
 IntArray = npt.NDArray[np.int64]
 
 #: Bin of the regressions, minutes.
 STEP = 5
+#: Other bins that the costs must not depend on: their estimates widen the intervals.
+OTHER_STEPS = (10, 15)
 #: A clock offset is told below this level.
 LAG_LEVEL = 1e-3
 #: What a message, a first attempt elsewhere, a POP3 log-in, a retry and a refused session cost by the paper.
@@ -173,6 +175,9 @@ def _cost(material: Material, bins: Bins) -> tuple[Fit | None, tuple[str, ...], 
     x = np.column_stack([np.ones(len(bins.mail)) if t == "intercept" else bins[t] for t in terms])
     prior = np.array([PRIOR[t] for t in terms])
     found = fit(bins["D_q"], x, bins.both, prior, STEP)
+    for step in OTHER_STEPS if found is not None else ():
+        other = estimate(*coarser((bins["D_q"], x, bins.both), bins.start, step), prior, step)
+        found = found.wider(other) if found is not None and other is not None else found
     return found, terms, "" if found is not None else "both logs together cover too little time"
 
 
@@ -183,6 +188,18 @@ def deferred_again(minutes: Minutes, deferred: Rows) -> FloatArray | None:
     at = deferred["ts"] // 60_000_000 - minutes.start
     inside = (at >= 0) & (at < len(minutes)) & (deferred["first"] == 0)
     return np.bincount(at[inside], minlength=len(minutes)).astype(np.float64)
+
+
+def coarser(
+    some: tuple[FloatArray, FloatArray, BoolArray], start: int, step: int
+) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """y, X and the bins used, in bins of `step` minutes; a bin is used if all its parts are."""
+    y, x, used = some
+    skip, factor = (-start % step) // STEP, step // STEP
+    size = (len(y) - skip) // factor
+    kept = slice(skip, skip + size * factor)
+    whole_bins: BoolArray = used[kept].reshape(size, factor).sum(axis=1) == factor
+    return y[kept].reshape(size, factor).sum(axis=1), x[kept].reshape(size, factor, -1).sum(axis=1), whole_bins
 
 
 def retry_interval(deferred: Rows) -> float | None:

@@ -8,7 +8,7 @@ weights, one hour) and of a bootstrap of two-hour blocks.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -42,36 +42,53 @@ class Fit:
     condition: float
     bins: int
 
+    def wider(self, beta: FloatArray) -> Fit:
+        """The same with intervals that hold the coefficients `beta` of another cut of the bins, too."""
+        return replace(self, low=np.minimum(self.low, beta), high=np.maximum(self.high, beta))
+
 
 def fit(y: FloatArray, x: FloatArray, used: BoolArray, prior: FloatArray, step: int) -> Fit | None:
     """Fit y (n,) on x (n, k) over the bins `used`; `step` minutes a bin.  None where there is too little.
 
     Bins that are not used stay in their place, so that neighbours in time are neighbours in the blocks.
     """
-    k = x.shape[1]
-    bins = int(np.count_nonzero(used))
-    if bins < max(4 * k, 12) or not y[used].any():
+    beta = estimate(y, x, used, prior, step)
+    if beta is None:
         return None
-    share = min(1.0, 1440 / step / bins)
-    scale = np.sqrt(np.maximum(np.sum(x[used] ** 2, axis=0), 1e-12))
-    condition = float(np.linalg.cond(x[used] / scale))
-    share *= PRIOR_SHARE if condition > COLLINEAR else NO_PRIOR
-    weights = inner = used.astype(np.float64)
-    beta = prior.astype(np.float64)
-    ridge = np.zeros(k)
-    for _ in range(ROUNDS):
-        weights, inner = _weights(y, x @ beta, used)
-        gram = (x * weights[:, None]).T @ x
-        ridge = np.diag(gram) * share + 1e-9
-        beta = solve((gram + np.diag(ridge))[None], (x.T @ (weights * y) + ridge * prior)[None])[0]
+    bins = int(np.count_nonzero(used))
+    ridge, condition = _ridge(x, used, step)
+    weights, inner = _weights(y, x @ beta, used)
     fitted = x @ beta
     score = x * (weights * (y - fitted))[:, None]
-    replicates = _blocks(x, inner, score, ridge, prior, beta, max(1, round(120 / step)))
-    bread = (x * inner[:, None]).T @ x + np.diag(ridge)
-    spread = _newey_west(score, bread, max(1, round(60 / step)), bins)
+    bread = (x * inner[:, None]).T @ x
+    strength = np.diag(bread) * ridge + 1e-9
+    replicates = _blocks(x, inner, score, strength, prior, beta, max(1, round(120 / step)))
+    spread = _newey_west(score, bread + np.diag(strength), max(1, round(60 / step)), bins)
     low = np.minimum(beta - spread, np.quantile(replicates, 0.025, axis=0))
     high = np.maximum(beta + spread, np.quantile(replicates, 0.975, axis=0))
     return Fit(beta, np.maximum(low, 0.0), high, replicates, fitted, r_squared(y, fitted, used), condition, bins)
+
+
+def estimate(y: FloatArray, x: FloatArray, used: BoolArray, prior: FloatArray, step: int) -> FloatArray | None:
+    """The coefficients (k,) of `fit` alone."""
+    if np.count_nonzero(used) < max(4 * x.shape[1], 12) or not y[used].any():
+        return None
+    share, _ = _ridge(x, used, step)
+    beta = prior.astype(np.float64)
+    for _ in range(ROUNDS):
+        weights, _ = _weights(y, x @ beta, used)
+        gram = (x * weights[:, None]).T @ x
+        ridge = np.diag(gram) * share + 1e-9
+        beta = solve((gram + np.diag(ridge))[None], (x.T @ (weights * y) + ridge * prior)[None])[0]
+    return beta
+
+
+def _ridge(x: FloatArray, used: BoolArray, step: int) -> tuple[float, float]:
+    """How much the prior weighs against the data, and the condition number of the scaled columns."""
+    scale = np.sqrt(np.maximum(np.sum(x[used] ** 2, axis=0), 1e-12))
+    condition = float(np.linalg.cond(x[used] / scale))
+    share = min(1.0, 1440 / step / max(int(np.count_nonzero(used)), 1))
+    return share * (PRIOR_SHARE if condition > COLLINEAR else NO_PRIOR), condition
 
 
 def _weights(y: FloatArray, fitted: FloatArray, used: BoolArray) -> tuple[FloatArray, FloatArray]:

@@ -213,10 +213,20 @@ def _estimated(at: FloatArray, sizes: FloatArray, period: float, p: float) -> Gr
     line = theil_sen(runs[:last][after], sizes[:last][after])
     if line is None or line.value <= 0:
         return Growth(min(1.0, p), at[0], math.nan, math.nan, math.nan, steady=False)
-    base = float(np.median(sizes[:last][~after])) if (~after).any() else float(sizes[0])
-    foot = float(np.median(sizes[:last][after] - line.value * runs[:last][after]))
-    onset = at[0] + float(np.clip((base - foot) / line.value, 0.0, runs[last - 1])) * period
+    base = float(np.median(sizes[:last][~after][-8:])) if (~after).any() else float(sizes[0])
+    onset = at[0] + _foot(runs[:last][after], sizes[:last][after], base) * period
     return Growth(min(1.0, p), onset, line.value, line.low, line.high, steady=_steady(sizes[:last], after, base))
+
+
+def _foot(runs: FloatArray, sizes: FloatArray, base: float) -> float:
+    """The run at which the growth began: where the line through its first runs meets the level before."""
+    risen = np.flatnonzero(sizes > 1.25 * base + 3)
+    first = int(risen[0]) if len(risen) else 0
+    line = theil_sen(runs[first : first + 5], sizes[first : first + 5])
+    if line is None or line.value <= 0:
+        return float(runs[first])
+    level = float(np.median(sizes[first : first + 5] - line.value * runs[first : first + 5]))
+    return float(np.clip((base - level) / line.value, max(runs[first] - 2.0, 0.0), runs[first]))
 
 
 def _steady(sizes: FloatArray, after: BoolArray, base: float) -> bool:

@@ -102,11 +102,14 @@ def per_message(evidence: Evidence) -> Estimate:
     bins, cost = evidence.bins, evidence.cost
     assert cost is not None
     used = bins.both
-    taken = max(float(bins["mail.from"][used].sum()), 1.0)
-    weight = {"mail.from": 1.0, "mail.out": float(bins["mail.out"][used].sum()) / taken}
-    mix = np.array([weight.get(t, 0.0) for t in evidence.terms])
+    out, taken = (hourly(bins[name], used) for name in ("mail.out", "mail.from"))
+    draws = np.random.default_rng(7).integers(0, len(taken), (len(cost.replicates), len(taken)))
+    mixes = out[draws].sum(axis=1) / np.maximum(taken[draws].sum(axis=1), 1.0)
+    a, b = (np.array([t == term for t in evidence.terms], np.float64) for term in ("mail.from", "mail.out"))
+    mix = a + b * (float(out.sum()) / max(float(taken.sum()), 1.0))
     value = float(cost.beta @ mix)
-    low, high = (float(np.quantile(cost.replicates @ mix, q)) for q in (0.025, 0.975))
+    values = cost.replicates @ a + (cost.replicates @ b) * mixes
+    low, high = (float(np.quantile(values, q)) for q in (0.025, 0.975))
     least = float(np.max((cost.high - cost.low) / 2 * mix)) / 2  # no surer than half of its widest part
     return Estimate("", value, min(low, value - least), max(high, value + least))
 
