@@ -62,7 +62,9 @@ def study_day(variant: Variant, seed: int) -> Case:
         logs = [str(Path(folder) / name) for name in ("mail.log", "queries.log")]
         zone = variant.zone or truth["time_zone"]
         result = read_all(logs, ReadOptions(zone, NOW, zone_given=True, year=int(truth["local_date"][:4]), seed=1))
-        return Case(variant, truth, summary_of(result, ReportOptions()).findings)
+        found = summary_of(result, ReportOptions()).findings
+        assert found is not None
+        return Case(variant, truth, found)
 
 
 def answers(case: Case) -> Iterator[tuple[str, bool]]:

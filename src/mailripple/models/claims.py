@@ -10,7 +10,8 @@ from mailripple.models.evidence import Evidence, hourly, ratio, share
 from mailripple.models.findings import Estimate, Relation, Verdict
 from mailripple.models.minutes import BoolArray, FloatArray, IntArray, rolled
 from mailripple.models.resending import resent
-from mailripple.models.traffic import as_many, cost_of_deferral, normal_bins, per_message
+from mailripple.models.ripple import stretch
+from mailripple.models.traffic import as_many, cost_of_deferral, no_build_up, normal_bins, per_message
 from mailripple.models.trend import normal_tail
 from mailripple.models.words import clocks, named, relation, unknown
 
@@ -45,7 +46,7 @@ def drivers(evidence: Evidence) -> Relation:
     if cost is None:
         return unknown("K1", evidence.why)
     used = bins.both
-    total = float(bins["D_q"][used].sum())
+    total = max(float(bins["D_q"][used].sum()), float(cost.fitted[used].sum()))
     parts = {t: float(bins[t][used].sum()) / total for t in evidence.terms if t != "intercept"}
     if "pop.login" not in parts:
         return unknown("K1", "the logs hold no POP3 log-ins to compare with", bins.span(used))
@@ -127,6 +128,8 @@ def outbreak(evidence: Evidence) -> Relation:
 def ripples(evidence: Evidence) -> Relation:
     """K5: a period, and near half an hour."""
     ripple, period = evidence.ripple, evidence.period
+    if not evidence.material.minutes["mail.to"].any():
+        return unknown("K5", "the mail log holds no delivery records")
     if ripple.periodic == "cannot tell":
         return unknown(
             "K5", f"{len(ripple.bursts)} bursts of deferred mail are too few to see an interval", ripple.span
@@ -151,10 +154,11 @@ def growth(evidence: Evidence) -> Relation:
     if ripple.growing == "does not hold" or found is None:
         answer = "The queue runs do not grow beyond what the day's traffic brings."
         return relation("K6", "does not hold", answer, (p,), ripple.span, ripple.conditions)
-    since = evidence.material.clock(evidence.material.minutes.micros(found.onset))
+    when = stretch(found, evidence.material.minutes, evidence.material.clock)
     inflow = next(e for e in ripple.estimates if e.name == "inflow")
     rate = f"{inflow.value:.2g} undeliverable messages a minute"
-    answer = f"Since {since} each queue run brings {found.slope:.0f} more: {rate}."
+    bring = "brings" if found.end is None else "brought"
+    answer = f"{when[0].upper()}{when[1:]} each queue run {bring} {found.slope:.0f} more: {rate}."
     estimates = (*(e for e in ripple.estimates if e.name in ("growth", "inflow")), p)
     return relation("K6", "holds", answer, estimates, ripple.span, ripple.conditions)
 
@@ -222,7 +226,7 @@ def follows(evidence: Evidence) -> Relation:
     if evidence.cost is None:
         return unknown("K8", evidence.why)
     if evidence.onset is None:
-        return unknown("K8", "there is no build-up of deferred mail in these logs", bins.span(bins.both))
+        return unknown("K8", no_build_up(evidence), bins.span(bins.both))
     after = bins.both & evidence.after_onset()
     before = bins.both & ~evidence.after_onset()
     span = bins.span(after)

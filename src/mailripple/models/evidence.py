@@ -110,7 +110,11 @@ class Evidence:
         """Bins of the build-up; all false without one."""
         if self.onset is None:
             return np.zeros(len(self.bins.mail), np.bool_)
-        return self.bins.minute() >= self.onset
+        end = self.growth.end if self.growth is not None else None
+        minute = self.bins.minute()
+        until = np.inf if end is None else self.material.minutes.start + end + 30.0
+        found: BoolArray = (minute >= self.onset) & (minute <= until)
+        return found
 
 
 def shift_of(lag: Lag | None) -> int:
@@ -221,11 +225,12 @@ def ratio(above: FloatArray, below: FloatArray, used: BoolArray) -> Estimate | N
     if np.count_nonzero(good) < 3:
         return None
     values = a[good] / b[good]
+    middle = float(np.median(values))
+    if len(values) < 6:
+        return Estimate("", middle, float(values.min()), float(values.max()))
     draws = np.random.default_rng(3).integers(0, len(values), (400, len(values)))
     medians = np.median(values[draws], axis=1)
-    return Estimate(
-        "", float(np.median(values)), float(np.quantile(medians, 0.025)), float(np.quantile(medians, 0.975))
-    )
+    return Estimate("", middle, float(np.quantile(medians, 0.025)), float(np.quantile(medians, 0.975)))
 
 
 def hourly(values: FloatArray, used: BoolArray) -> FloatArray:

@@ -17,6 +17,8 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
 HUBER = 1.345
+#: Scale of the standardised residuals, at least (1 is Poisson): with none at all, every bin would be an outlier.
+LEAST_SCALE = 0.05
 ROUNDS = 5
 REPLICATES = 400
 #: Condition number of the scaled columns beyond which their coefficients cannot be told apart.
@@ -61,9 +63,9 @@ def fit(y: FloatArray, x: FloatArray, used: BoolArray, prior: FloatArray, step: 
     fitted = x @ beta
     score = x * (weights * (y - fitted))[:, None]
     bread = (x * inner[:, None]).T @ x
-    strength = np.diag(bread) * ridge + 1e-9
-    replicates = _blocks(x, inner, score, strength, prior, beta, max(1, round(120 / step)))
-    spread = _newey_west(score, bread + np.diag(strength), max(1, round(60 / step)), bins)
+    bread += np.diag(np.diag(bread) * ridge + 1e-9)
+    replicates = _blocks(score, bread, beta, max(1, round(120 / step)))
+    spread = _newey_west(score, bread, max(1, round(60 / step)), bins)
     low = np.minimum(beta - spread, np.quantile(replicates, 0.025, axis=0))
     high = np.maximum(beta + spread, np.quantile(replicates, 0.975, axis=0))
     return Fit(beta, np.maximum(low, 0.0), high, replicates, fitted, r_squared(y, fitted, used), condition, bins)
@@ -95,7 +97,7 @@ def _weights(y: FloatArray, fitted: FloatArray, used: BoolArray) -> tuple[FloatA
     """1 / variance of a count times Huber's weight psi(z)/z of its residual; and times psi'(z), for the intervals."""
     base = used / np.maximum(fitted, max(1.0, float(np.median(fitted[used])) / 50))
     z = (y - fitted) * np.sqrt(base)
-    bound = HUBER * max(1.4826 * float(np.median(np.abs(z[used] - np.median(z[used])))), 1e-9)
+    bound = HUBER * max(1.4826 * float(np.median(np.abs(z[used] - np.median(z[used])))), LEAST_SCALE)
     return base * np.minimum(1.0, bound / np.maximum(np.abs(z), 1e-12)), base * (np.abs(z) <= bound)
 
 
@@ -127,32 +129,22 @@ def solve(grams: FloatArray, sides: FloatArray) -> FloatArray:
     return out
 
 
-def _blocks(
-    x: FloatArray,
-    inner: FloatArray,
-    score: FloatArray,
-    ridge: FloatArray,
-    prior: FloatArray,
-    beta: FloatArray,
-    length: int,
-) -> FloatArray:
-    """Coefficients of REPLICATES resamples of blocks of `length` bins: one Newton step each, from the blocks' sums.
+def _blocks(score: FloatArray, bread: FloatArray, beta: FloatArray, length: int) -> FloatArray:
+    """Coefficients of REPLICATES resamples of blocks of `length` bins: one Newton step from the blocks' scores.
 
-    Blocks overlap (moving-block bootstrap, Kuensch 1989) up to 4,000 of them; a longer log has enough without.
+    Blocks overlap (moving-block bootstrap, Kuensch 1989) up to 4,000 of them; a longer log has enough without.  The
+    curvature is that of all bins: a resample that misses the few hours with retries would else know nothing of them.
     """
-    n, k = x.shape
+    n, k = score.shape
     length = min(length, max(1, n // 4))
     stride = max(1, min(length, (n - length) // 4000 + 1))
-    products = np.concatenate([(x[:, :, None] * x[:, None, :]).reshape(n, -1) * inner[:, None], score], axis=1)
-    sums = np.concatenate([np.zeros((1, k * k + k)), np.cumsum(products, axis=0)])
+    sums = np.concatenate([np.zeros((1, k)), np.cumsum(score, axis=0)])
     starts = np.arange(0, n - length + 1, stride)
     blocks = sums[starts + length] - sums[starts]
+    blocks -= blocks.mean(axis=0)
     draws = np.random.default_rng(1).integers(0, len(blocks), (REPLICATES, max(1, round(n / length))))
-    picked = np.zeros((REPLICATES, len(blocks)))
-    np.add.at(picked, (np.arange(REPLICATES)[:, None], draws), 1.0)
-    total = picked @ blocks
-    plain = total[:, : k * k].reshape(-1, k, k)
-    return solve(plain + np.diag(ridge), plain @ beta + total[:, k * k :] + ridge * prior)
+    total = np.stack([np.bincount(d, minlength=len(blocks)) for d in draws]) @ blocks
+    return solve(np.broadcast_to(bread, (REPLICATES, k, k)), bread @ beta + total)
 
 
 def _newey_west(score: FloatArray, bread: FloatArray, lags: int, bins: int) -> FloatArray:

@@ -64,10 +64,14 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """A growth: the test's p-value, its `onset` (minutes), records more each period with interval, is it `steady`?"""
+    """A growth: the test's p-value, records more each period with interval, is it `steady`?
+
+    `onset` and `end` in minutes; `end` is None where it went on to the end of the log.
+    """
 
     p: float
     onset: float
+    end: float | None
     slope: float
     low: float
     high: float
@@ -169,7 +173,8 @@ def find_growth(at: FloatArray, sizes: FloatArray, traffic: FloatArray, period: 
         return None
     sure = [s for s, p in zip(tried, chances, strict=True) if p < GROWTH_LEVEL]
     a, b = max(sure, key=lambda s: s[1] - s[0]) if sure else tried[int(np.argmin(chances))]
-    return _estimated(at[a:b], sizes[a:b], period, min(chances))
+    before = max(0, 2 * a - b) if sure else a  # as much again, so that the level before the growth is seen
+    return _estimated(at[before:b], sizes[before:b], period, min(chances))
 
 
 def _beyond(sizes: FloatArray, traffic: FloatArray) -> list[FloatArray]:
@@ -212,10 +217,12 @@ def _estimated(at: FloatArray, sizes: FloatArray, period: float, p: float) -> Gr
     after = runs[:last] >= found.at
     line = theil_sen(runs[:last][after], sizes[:last][after])
     if line is None or line.value <= 0:
-        return Growth(min(1.0, p), at[0], math.nan, math.nan, math.nan, steady=False)
+        return Growth(min(1.0, p), at[0], None, math.nan, math.nan, math.nan, steady=False)
     base = float(np.median(sizes[:last][~after][-8:])) if (~after).any() else float(sizes[0])
     onset = at[0] + _foot(runs[:last][after], sizes[:last][after], base) * period
-    return Growth(min(1.0, p), onset, line.value, line.low, line.high, steady=_steady(sizes[:last], after, base))
+    end = None if last == len(sizes) else float(at[last - 1])
+    steady = _steady(sizes[:last], after, base)
+    return Growth(min(1.0, p), onset, end, line.value, line.low, line.high, steady=steady)
 
 
 def _foot(runs: FloatArray, sizes: FloatArray, base: float) -> float:
@@ -248,7 +255,7 @@ def find_ripple(
     """
     used = minutes.mail
     inside = np.flatnonzero(used)
-    if not len(inside):
+    if not len(inside) or not minutes["mail.to"].any():
         return _unknown("no mail log was given, or it holds no delivery records", None), None, None
     span = Span(minutes.micros(int(inside[0])), minutes.micros(int(inside[-1]) + 1), 60, len(inside))
     exact = again is not None and bool(again.any())
@@ -343,12 +350,21 @@ def _answer(
     else:
         first = f"{len(bursts)} bursts of deferred mail are too few to see an interval"
     if growing == "holds" and growth is not None:
-        since = clock(minutes.micros(growth.onset))
-        rate = f"{growth.slope / whole:.2g} messages a minute pile up"
-        return f"{first}, and since {since} each run brings {growth.slope:.0f} more: {rate}."
+        rate = f"{growth.slope / whole:.2g} messages a minute pile{'' if growth.end is None else 'd'} up"
+        bring = "brings" if growth.end is None else "brought"
+        when = stretch(growth, minutes, clock)
+        return f"{first}, and {when} each run {bring} {growth.slope:.0f} more: {rate}."
     if growing == "does not hold":
         return f"{first}; the backlog does not grow beyond what the day's traffic brings."
     return f"{first}; whether the backlog grows cannot be told."
+
+
+def stretch(growth: Growth, minutes: Minutes, clock: Callable[[int], str]) -> str:
+    """`since 17:00`, or `from 17:00 to 20:00` where it ended."""
+    since = clock(minutes.micros(growth.onset))
+    if growth.end is None:
+        return f"since {since}"
+    return f"from {since} to {clock(minutes.micros(growth.end))}"
 
 
 def _conditions(

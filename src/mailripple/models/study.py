@@ -5,6 +5,7 @@ from __future__ import annotations
 from mailripple.models.claims import claims
 from mailripple.models.evidence import Evidence, Material, gather
 from mailripple.models.findings import Findings
+from mailripple.models.ripple import stretch
 from mailripple.models.traffic import equations
 
 
@@ -21,7 +22,7 @@ def headline(evidence: Evidence) -> str:
     """One sentence for the operator: what matters most."""
     material, ripple = evidence.material, evidence.ripple
     if ripple.growing == "holds" and evidence.growth is not None:
-        since = material.clock(material.minutes.micros(evidence.growth.onset))
+        when = stretch(evidence.growth, material.minutes, material.clock)
         inflow = next(e for e in ripple.estimates if e.name == "inflow")
         top = material.domain_a
         whom = f" to {material.name(top.key)}" if top is not None and 2 * top.deferred > top.all_deferred else ""
@@ -31,8 +32,9 @@ def headline(evidence: Evidence) -> str:
             else ""
         )
         return (
-            f"Undeliverable mail is piling up since {since}: {inflow.value:.2g} messages a minute{whom} "
-            f"come back with every queue run{every}"
+            f"Undeliverable mail {'is piling' if evidence.growth.end is None else 'piled'} up {when}: "
+            f"{inflow.value:.2g} messages a minute{whom} {'come' if evidence.growth.end is None else 'came'} back "
+            f"with every queue run{every}"
         )
     if not material.minutes["mail.to"].any():
         if material.minutes["dns.query"].any():

@@ -18,6 +18,8 @@ NEAR = (0.8, 1.25)
 NO_COST = 0.25
 #: Records that an answer about records needs.
 FEW = 100
+#: Bins without which a poor fit is no answer: six hours.
+LONG = 72
 
 
 def equations(evidence: Evidence) -> list[Relation]:
@@ -81,7 +83,8 @@ def queries(evidence: Evidence) -> Relation:
         if found is not None:
             estimates.append(named(found, *meanings[term], unit="queries"))
     estimates += receivers(evidence, per_message(evidence).value)
-    verdict: Verdict = "holds" if plain.r2 >= 0.8 else "does not hold" if plain.r2 < 0.5 else "cannot tell"
+    enough = plain.bins >= LONG
+    verdict: Verdict = "holds" if plain.r2 >= 0.8 else "does not hold" if plain.r2 < 0.5 and enough else "cannot tell"
     rest = "" if plain.r2 >= 0.8 or cost.r2 < plain.r2 + 0.1 else f"; told apart by kind, mail explains {cost.r2:.0%}"
     answer = f"Messages and log-ins explain {plain.r2:.0%} of the ups and downs of the mail server's DNS queries{rest}."
     conditions = [
@@ -142,7 +145,9 @@ def receivers(evidence: Evidence, m_s: float) -> list[Estimate]:
 
 def normal_bins(evidence: Evidence) -> BoolArray:
     """Bins of the mail log before a build-up."""
-    found: BoolArray = evidence.bins.mail & ~evidence.after_onset()
+    if evidence.onset is None:
+        return evidence.bins.mail
+    found: BoolArray = evidence.bins.mail & (evidence.bins.minute() < evidence.onset)
     return found
 
 
@@ -211,7 +216,7 @@ def build_up(evidence: Evidence) -> Relation:
     """Equation 6: only a build-up can show it."""
     bins = evidence.bins
     if evidence.onset is None:
-        return unknown("eq6", "there is no build-up of deferred mail in these logs", bins.span(bins.mail))
+        return unknown("eq6", no_build_up(evidence), bins.span(bins.mail))
     used = bins.mail & evidence.after_onset()
     more = ratio(bins["mail.to"], bins["mail.from"], used)
     both = ratio(bins["mail.sent"] + bins["mail.deferred"], bins["mail.to"], used)
@@ -230,6 +235,13 @@ def build_up(evidence: Evidence) -> Relation:
         named(both, "(N_SS+N_SD)/N_to", "delivery records that are sent or deferred"),
     )
     return relation("eq6", verdict, answer, estimates, span, ("median of the hours since the build-up began",))
+
+
+def no_build_up(evidence: Evidence) -> str:
+    """Why a relation of the build-up has no answer."""
+    if evidence.ripple.growing == "cannot tell":
+        return "whether deferred mail builds up is not known either"
+    return "there is no build-up of deferred mail in these logs"
 
 
 def retry_cost(evidence: Evidence) -> tuple[Verdict, Estimate | None]:

@@ -81,7 +81,7 @@ class Summary:
                 "first": time_text(self.first) if self.first is not None else None,
                 "last": time_text(self.last) if self.last is not None else None,
             },
-            **findings_json(self.findings),
+            **(findings_json(self.findings) if self.findings is not None else {}),
             "totals": self.totals,
             "assumed": {
                 "zone": self.zone.name,
