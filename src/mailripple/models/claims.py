@@ -8,7 +8,7 @@ import numpy as np
 
 from mailripple.models.evidence import Evidence, hourly, ratio, share
 from mailripple.models.findings import Estimate, Relation, Verdict
-from mailripple.models.minutes import BoolArray, FloatArray, IntArray, rolled
+from mailripple.models.minutes import BoolArray, FloatArray, rolled
 from mailripple.models.resending import resent
 from mailripple.models.ripple import stretch
 from mailripple.models.traffic import as_many, cost_of_deferral, no_build_up, normal_bins, per_message
@@ -232,11 +232,8 @@ def follows(evidence: Evidence) -> Relation:
     span = bins.span(after)
     if np.count_nonzero(after) < FEW_BINS:
         return unknown("K8", "the build-up is shorter than two hours", span)
-    at = np.flatnonzero(after)
-    draws = np.random.default_rng(5).integers(0, max(1, len(at) - 5), (300, max(1, len(at) // 6)))
-    picks = at[np.minimum((draws[:, :, None] + np.arange(6)).reshape(len(draws), -1), len(at) - 1)]
-    to = _explained(evidence, "mail.to", "mail.from", at, picks)
-    taken = _explained(evidence, "mail.from", "mail.to", at, picks)
+    to = _explained(evidence, "mail.to", "mail.from", after)
+    taken = _explained(evidence, "mail.from", "mail.to", after)
     verdict: Verdict = "holds" if to.low > PARTIAL else "does not hold" if to.high < PARTIAL else "cannot tell"
     answer = f"Since the build-up began, N_to explains {to.value:.0%} of what N_from leaves unexplained in D_q"
     estimates = [
@@ -244,8 +241,7 @@ def follows(evidence: Evidence) -> Relation:
         named(taken, "r^2(N_from | N_to)", "the other way round"),
     ]
     if np.count_nonzero(before) >= FEW_BINS:
-        early = np.flatnonzero(before)
-        was = _explained(evidence, "mail.to", "mail.from", early, early[None, :]).value
+        was = _explained(evidence, "mail.to", "mail.from", before).value
         estimates.append(Estimate("before", was, math.nan, math.nan, "", "the first of the two, before the build-up"))
         answer += f"; before, {was:.0%}"
     reading = "'looks like N_to' is read as: N_to explains a fifth or more of what N_from leaves"
@@ -254,27 +250,35 @@ def follows(evidence: Evidence) -> Relation:
     )
 
 
-def _explained(evidence: Evidence, by: str, beside: str, at: IntArray, picks: IntArray) -> Estimate:
-    """Partial r^2 of D_q and `by` given `beside` over bins `at`, with an interval from the resamples `picks` (b, n)."""
+def _explained(evidence: Evidence, by: str, beside: str, used: BoolArray) -> Estimate:
+    """Squared partial correlation of D_q and `by` given `beside`, with an interval from resampled half hours."""
     bins = evidence.bins
-    values = [_partial(bins["D_q"][p], bins[by][p], bins[beside][p]) for p in (at[None, :], picks)]
-    return _interval(values[1], float(values[0][0]))
+    values = np.stack([bins[name][used] - bins[name][used].mean() for name in ("D_q", by, beside)])
+    products = np.concatenate([values, values[[0, 1, 2, 0, 0, 1]] * values[[0, 1, 2, 1, 2, 2]]])
+    blocks = np.add.reduceat(products, np.arange(0, values.shape[1], 6), axis=1)
+    size = np.diff(np.append(np.arange(0, values.shape[1], 6), values.shape[1]))
+    draws = np.random.default_rng(5).multinomial(len(size), np.full(len(size), 1 / len(size)), 300)
+    whole = np.ones((1, len(size)))
+    one, many = (_partial(w @ blocks.T, w @ size) for w in (whole, draws.astype(np.float64)))
+    return _interval(many, float(one[0]))
 
 
-def _partial(y: FloatArray, x: FloatArray, z: FloatArray) -> FloatArray:
-    """Squared partial correlation of y and x given z, each (b, n); 0 where it is negative or nothing varies."""
-    a, b, c = (v - v.mean(axis=1, keepdims=True) for v in (y, x, z))
+def _partial(sums: FloatArray, n: FloatArray) -> FloatArray:
+    """Squared partial correlation of y and x given z from their sums (b, 9): y, x, z, yy, xx, zz, yx, yz, xz.
 
-    def r(u: FloatArray, v: FloatArray) -> FloatArray:
-        norm = np.sqrt(np.sum(u * u, axis=1) * np.sum(v * v, axis=1))
-        found: FloatArray = np.where(norm > 1e-9, np.sum(u * v, axis=1) / np.maximum(norm, 1e-9), 0.0)
-        return found
+    0 where it is negative or nothing varies.
+    """
+    y, x, z = (sums[:, i] / n for i in range(3))
+    yy, xx, zz = (sums[:, 3 + i] / n - m * m for i, m in enumerate((y, x, z)))
 
-    ab, ac, bc = r(a, b), r(a, c), r(b, c)
-    rest = (1 - ac**2) * (1 - bc**2)
-    top = np.maximum(ab - ac * bc, 0.0) ** 2
-    found: FloatArray = np.where(rest > 1e-9, np.minimum(top / np.maximum(rest, 1e-9), 1.0), 0.0)
-    return found
+    def r(product: FloatArray, a: FloatArray, b: FloatArray, spread: FloatArray) -> FloatArray:
+        some = spread > 1e-9
+        return np.where(some, (product / n - a * b) / np.sqrt(np.where(some, spread, 1.0)), 0.0).clip(-1, 1)
+
+    yx, yz, xz = r(sums[:, 6], y, x, yy * xx), r(sums[:, 7], y, z, yy * zz), r(sums[:, 8], x, z, xx * zz)
+    rest = (1 - yz**2) * (1 - xz**2)
+    top = np.maximum(yx - yz * xz, 0.0) ** 2
+    return np.where(rest > 1e-9, np.minimum(top / np.maximum(rest, 1e-9), 1.0), 0.0)
 
 
 def whose_retries(evidence: Evidence) -> Relation:

@@ -168,9 +168,14 @@ def find_growth(at: FloatArray, sizes: FloatArray, traffic: FloatArray, period: 
     """
     beyond = _beyond(sizes, traffic)
     tried = list(_stretches(at))
-    chances = [max(rising(sizes[a:b]), *(rising(e[a:b]) for e in beyond)) * len(tried) for a, b in tried]
     if not tried:
         return None
+    chances = []
+    for a, b in tried:
+        p = rising(sizes[a:b])
+        for rest in beyond if p * len(tried) < GROWTH_LEVEL else ():
+            p = max(p, rising(rest[a:b]))
+        chances.append(p * len(tried))
     sure = [s for s, p in zip(tried, chances, strict=True) if p < GROWTH_LEVEL]
     a, b = max(sure, key=lambda s: s[1] - s[0]) if sure else tried[int(np.argmin(chances))]
     before = max(0, 2 * a - b) if sure else a  # as much again, so that the level before the growth is seen
