@@ -13,7 +13,7 @@ from mailripple.models.resending import resent
 from mailripple.models.ripple import stretch
 from mailripple.models.traffic import as_many, cost_of_deferral, no_build_up, normal_bins, per_message
 from mailripple.models.trend import normal_tail
-from mailripple.models.words import clocks, named, relation, unknown
+from mailripple.models.words import clocks, holes, named, relation, unknown
 
 #: Level of the tests of single claims.
 LEVEL = 1e-3
@@ -140,7 +140,8 @@ def ripples(evidence: Evidence) -> Relation:
     half = abs(period.minutes * ripple.runners - 30) <= 3
     answer = f"Deferred mail comes back every {period.minutes:.1f} minutes, {len(ripple.bursts)} bursts in all."
     estimates = (*(e for e in ripple.estimates if e.name == "period"), p)
-    return relation("K5", "holds" if half else "does not hold", answer, estimates, ripple.span, ripple.conditions)
+    verdict: Verdict = "holds" if half else "does not hold"
+    return relation("K5", verdict, answer, estimates, ripple.span, (*ripple.conditions, *holes(evidence)))
 
 
 def growth(evidence: Evidence) -> Relation:

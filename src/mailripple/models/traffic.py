@@ -10,14 +10,14 @@ from mailripple.models.evidence import STEP, Evidence, hourly, ratio, share
 from mailripple.models.findings import Estimate, Relation, Verdict
 from mailripple.models.minutes import BoolArray
 from mailripple.models.regression import correlation, fit, r_squared
-from mailripple.models.words import clocks, named, relation, unknown
+from mailripple.models.words import clocks, holes, named, relation, unknown
 
 #: "~" of the paper: within a quarter.
 NEAR = (0.8, 1.25)
 #: A cost below that many queries is none.
 NO_COST = 0.25
 #: Records that an answer about records needs.
-FEW = 100
+FEW, FEW_RETRIES = 100, 50
 #: Bins without which a poor fit is no answer: six hours.
 LONG = 72
 
@@ -89,6 +89,7 @@ def queries(evidence: Evidence) -> Relation:
     answer = f"Messages and log-ins explain {plain.r2:.0%} of the ups and downs of the mail server's DNS queries{rest}."
     conditions = [
         *clocks(evidence),
+        *holes(evidence),
         "m_S depends on the mix of mail: the costs by kind are what to compare with another day",
     ]
     if cost.condition > 50:
@@ -260,8 +261,9 @@ def cost_of_deferral(evidence: Evidence, key: str) -> Relation:
     if evidence.cost is None:
         return unknown(key, evidence.why)
     verdict, found = retry_cost(evidence)
-    if found is None:
-        return unknown(key, "no mail was tried again while both logs were written", bins.span(bins.both))
+    retries = float(bins["retry"][bins.both].sum())
+    if found is None or retries < FEW_RETRIES:
+        return unknown(key, f"only {retries:.0f} retries fall into the time of both logs", bins.span(bins.both))
     if verdict == "holds":
         answer = f"Trying a deferred message again costs {found.value:.1f} DNS queries."
     elif verdict == "does not hold":

@@ -6,6 +6,7 @@ import math
 
 from mailripple.models.evidence import Evidence
 from mailripple.models.findings import Estimate, Relation, Span, Verdict
+from mailripple.models.minutes import gaps
 
 TITLES = {
     "eq1": ("DNS queries follow from messages and log-ins", "D_q = m_S N_S + m_P N_P, with m_S = 2 + 4 n (1 - q)"),
@@ -52,6 +53,16 @@ def unknown(key: str, why: str, span: Span | None = None) -> Relation:
 def named(estimate: Estimate, name: str, meaning: str, unit: str = "") -> Estimate:
     """The estimate under its symbol, in words."""
     return Estimate(name, estimate.value, estimate.low, estimate.high, unit, meaning)
+
+
+def holes(evidence: Evidence) -> tuple[str, ...]:
+    """Gaps of the logs, as conditions; the first three of each."""
+    minutes, clock = evidence.material.minutes, evidence.material.clock
+    found = []
+    for log, covered in (("mail", minutes.mail), ("DNS", minutes.dns)):
+        for a, b in gaps(covered)[:3]:
+            found.append(f"no line in the {log} log from {clock(minutes.micros(a))} to {clock(minutes.micros(b))}")
+    return tuple(found)
 
 
 def clocks(evidence: Evidence) -> tuple[str, ...]:
