@@ -178,8 +178,9 @@ def find_growth(at: FloatArray, sizes: FloatArray, traffic: FloatArray, period: 
         chances.append(p * len(tried))
     sure = [s for s, p in zip(tried, chances, strict=True) if p < GROWTH_LEVEL]
     a, b = max(sure, key=lambda s: s[1] - s[0]) if sure else tried[int(np.argmin(chances))]
-    before = max(0, 2 * a - b) if sure else a  # as much again, so that the level before the growth is seen
-    return _estimated(at[before:b], sizes[before:b], period, min(chances))
+    if sure:  # as much again to either side, so that the level before the growth is seen, and its end
+        a, b = max(0, 2 * a - b), min(len(at), 2 * b - a)
+    return _estimated(at[a:b], sizes[a:b], period, min(chances))
 
 
 def _beyond(sizes: FloatArray, traffic: FloatArray) -> list[FloatArray]:
