@@ -18,7 +18,7 @@ BoolArray = npt.NDArray[np.bool_]
 SOON = 3600 * 1_000_000
 FEWEST = 50
 #: Less than that many more of a hundred is not worth an answer "yes".
-LITTLE = 0.05
+LITTLE = 0.1
 
 
 def resent(evidence: Evidence) -> Relation:

@@ -225,21 +225,28 @@ def _estimated(at: FloatArray, sizes: FloatArray, period: float, p: float) -> Gr
     if line is None or line.value <= 0:
         return Growth(min(1.0, p), at[0], None, math.nan, math.nan, math.nan, steady=False)
     base = float(np.median(sizes[:last][~after][-8:])) if (~after).any() else float(sizes[0])
-    onset = at[0] + _foot(runs[:last][after], sizes[:last][after], base) * period
+    onset = at[0] + _foot(runs[:last], sizes[:last], found.at) * period
     end = None if last == len(sizes) else float(at[last - 1])
     steady = _steady(sizes[:last], after, base)
     return Growth(min(1.0, p), onset, end, line.value, line.low, line.high, steady=steady)
 
 
-def _foot(runs: FloatArray, sizes: FloatArray, base: float) -> float:
-    """The run at which the growth began: where the line through its first runs meets the level before."""
-    risen = np.flatnonzero(sizes > 1.25 * base + 3)
-    first = int(risen[0]) if len(risen) else 0
-    line = theil_sen(runs[first : first + 5], sizes[first : first + 5])
+def _foot(runs: FloatArray, sizes: FloatArray, at: float) -> float:
+    """The run at which the growth began: where the line through its first runs meets the level of the last before.
+
+    Looked for near the bend `at` of the whole, since the level changes with the hours.
+    """
+    near = (runs >= at - 8) & (runs <= at + 7)
+    if np.count_nonzero(near) < FEWEST:
+        return at
+    x, y = runs[near], sizes[near]
+    at = bend(x, y).at
+    before, after = x <= at, x > at
+    line = theil_sen(x[after][:6], y[after][:6])
     if line is None or line.value <= 0:
-        return float(runs[first])
-    level = float(np.median(sizes[first : first + 5] - line.value * runs[first : first + 5]))
-    return float(np.clip((base - level) / line.value, max(runs[first] - 2.0, 0.0), runs[first]))
+        return at
+    foot = float(np.median(y[after][:6] - line.value * x[after][:6]))
+    return float(np.clip((float(np.median(y[before][-4:])) - foot) / line.value, max(at - 2.0, 0.0), at + 1.0))
 
 
 def _steady(sizes: FloatArray, after: BoolArray, base: float) -> bool:

@@ -83,8 +83,10 @@ def queries(evidence: Evidence) -> Relation:
         if found is not None:
             estimates.append(named(found, *meanings[term], unit="queries"))
     estimates += receivers(evidence, per_message(evidence).value)
-    enough = plain.bins >= LONG
-    verdict: Verdict = "holds" if plain.r2 >= 0.8 else "does not hold" if plain.r2 < 0.5 and enough else "cannot tell"
+    missing = plain.r2 < 0.5 or cost.r2 - plain.r2 > 0.1
+    verdict: Verdict = "holds" if plain.r2 >= 0.8 else "cannot tell"
+    if verdict != "holds" and missing and plain.bins >= LONG:
+        verdict = "does not hold"
     rest = "" if plain.r2 >= 0.8 or cost.r2 < plain.r2 + 0.1 else f"; told apart by kind, mail explains {cost.r2:.0%}"
     answer = f"Messages and log-ins explain {plain.r2:.0%} of the ups and downs of the mail server's DNS queries{rest}."
     conditions = [
