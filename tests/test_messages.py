@@ -162,7 +162,7 @@ def test_a_message_back_from_a_filter_is_one_message() -> None:
     ]
     found = said(stitched(events))
     assert (found[2][3], found[5][3]) == (0, L.F_AGAIN)
-    assert (found[6][3] & L.F_INTERNAL, found[7][3]) == (L.F_INTERNAL, L.F_ATTEMPT | L.F_FIRST)
+    assert (found[6][3] & L.F_INTERNAL, found[7][3]) == (L.F_INTERNAL, L.F_ATTEMPT | L.F_FIRST | L.F_OUT)
     assert found[7][:2] == (key("192.0.2.7"), key("ann"))
 
 
