@@ -76,7 +76,7 @@ def _commands() -> Iterator[str]:
 
 
 def _metrics() -> Iterator[str]:
-    yield "## Metrics\n\n`mail.failed` is `mail.bounced`, `mail.expired` and `mail.rejected` together; `D_q` is `dns.query` of the mail servers.\n"
+    yield "## Metrics\n\n`mail.failed` is `mail.bounced`, `mail.expired` and `mail.rejected` together; `D_q` is `dns.query` of the mail servers, `mail.deferred.A` is `mail.deferred` of the most deferred destination (domain A).\n"
     yield "| metric | counts |\n|---|---|"
     for name in counts.METRIC_NAMES:
         meaning = MEANINGS.get(name) or f"questions of type {name.removeprefix('dns.query.')}"
