@@ -100,20 +100,21 @@ class AttemptLog:
 
     def take(self, columns: IntArray) -> None:
         """Take stitched events with UTC times, (14, n), in; all but deliveries in time are left out."""
-        deliveries = np.flatnonzero(columns[L.COL["code"]] & 0xFF == L.KIND_TO)
-        if not len(deliveries):
+        code = columns[L.COL["code"]]
+        at = np.flatnonzero(code & 0xFF == L.KIND_TO)
+        if not len(at):
             return
-        columns = columns[:, deliveries]
-        code, flags = columns[L.COL["code"]], columns[L.COL["flags"]]
+        code, flags = code[at], columns[L.COL["flags"]][at]
         status = (code >> 8) & 0xFF
         mine = ((code >> 28) & 3 != 0) & (flags & (L.F_DSN | L.F_INTERNAL | L.F_LATE) == 0)
         deferred = mine & (status == L.DEFERRED)
         other = mine & ~deferred & (flags & L.F_OUT != 0)
-        for chosen, into in ((deferred, self.deferred), (other, self.other)):
-            if chosen.any():
-                rows = np.empty((len(COLUMNS), int(np.count_nonzero(chosen))), np.int64)
-                rows[:7] = columns[_FROM][:, chosen]
-                rows[7] = flags[chosen] & L.F_FIRST != 0
+        for chosen, into in ((np.flatnonzero(deferred), self.deferred), (np.flatnonzero(other), self.other)):
+            if len(chosen):
+                rows = np.empty((len(COLUMNS), len(chosen)), np.int64)
+                for i, column in enumerate(_FROM):
+                    np.take(columns[column], at[chosen], out=rows[i])
+                rows[7] = (flags[chosen] & L.F_FIRST) != 0
                 rows[8] = status[chosen]
                 into.take(rows)
 
