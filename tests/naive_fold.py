@@ -151,6 +151,9 @@ class NaiveFold:
         if e.account:
             self.sessions[e.server, e.pid] = (e.client, e.account, now)
 
+    def _is_open(self, m: Message) -> bool:
+        return "done" not in m.marks if "managed" in m.marks else m.open()
+
     def _msgid(self, e: Event, now: int) -> None:
         m = self._begun(e, now)
         m.marks.add("managed")
@@ -158,9 +161,7 @@ class NaiveFold:
             return
         queue, message, latest = self.handed.get((e.server, e.link), ("", None, ""))
         others = [self.messages.get((e.server, q)) for q in (latest, queue) if q and q != e.queue]
-        waiting = [
-            o for o in others if o is not None and ("done" not in o.marks if "managed" in o.marks else o.open())
-        ]
+        waiting = [other for other in others if other is not None and self._is_open(other)]
         if not waiting:
             self.handed[e.server, e.link] = (e.queue, m, "")
             return
@@ -196,13 +197,18 @@ class NaiveFold:
         session = self.sessions.get((e.server, e.pid)) if e.pid else None
         if not account and session and session[0] == client:
             account = session[1]
-        if e.link and not client:
-            self.handed[e.server, e.link] = (e.queue, m, "")
-        elif e.link and client in LOOPBACK:
-            other = self.handed.get((e.server, e.link))
-            if other is not None and other[0] != e.queue:
+        if e.link:
+            before = self.handed.get((e.server, e.link))
+            first = before[1] if before and before[0] != e.queue else None
+            if first is not None and not (e.client in LOOPBACK and not first.client) and not self._is_open(first):
+                first = None
+            if not e.client or first is None:
+                self.handed[e.server, e.link] = (e.queue, m, "")
+            elif e.client in LOOPBACK:
                 flags.add("again")
-                client, account = other[1].client, other[1].account
+                client, account = first.client, first.account
+                if first.client:
+                    first.marks.add("returned")
         client = client or m.client
         m.run += {"seen", "managed"} <= m.marks
         m.client, m.account, m.sender = client, account, e.sender

@@ -234,3 +234,20 @@ def test_a_bounce_is_known_before_its_line() -> None:
     ]
     found = said(stitched(events))
     assert (found[1][3], found[3][3] & L.F_DSN) == (L.F_DSN, L.F_DSN)
+
+
+def test_exim_behind_a_filter_is_one_message() -> None:
+    """The whole of a message stands in one from= record: what loopback hands in while the first waits is that one."""
+    events = [
+        Event("mail.from", START, 0, queue="a", client="192.0.2.7", account="ann", link="m1", sender="ann@x.example"),
+        Event("mail.from", START, 1, queue="b", client="127.0.0.1", link="m1", sender="ann@x.example"),
+        Event("mail.to", START, 2, queue="a", name="d.example", relay="127.0.0.1", status="sent"),
+        Event("mail.to", START, 3, queue="b", name="d.example", relay="198.51.100.1", status="sent"),
+        Event("mail.from", START, 4, queue="c", client="127.0.0.1", link="m1", sender="list@x.example"),
+        Event("mail.from", START, 5, queue="d", client="198.51.100.66", link="m1", sender="eve@x.example"),
+    ]
+    found = said(stitched(events))
+    assert [found[n][3] & (L.F_AGAIN | L.F_INTERNAL) for n in range(6)] == [0, L.F_AGAIN, L.F_INTERNAL, 0, 0, 0]
+    assert found[1][:2] == found[3][:2] == (key("192.0.2.7"), key("ann"))
+    assert found[4][0] == key("127.0.0.1")
+    assert found[5][0] == key("198.51.100.66")

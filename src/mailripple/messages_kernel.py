@@ -4,7 +4,7 @@ Four open hash tables of 64-byte slots, each with a key in its first word:
 
     messages    (server, queue id) -> who handed it in, what is still open
     attempts    (server, queue id, destination) -> the last attempt
-    handed      Message-ID -> queue id, for mail that sendmail's MSP hands to the MTA of the same machine
+    handed      Message-ID -> queue id, for mail that comes back: from sendmail's MSP, or from a content filter
     sessions    (server, process) -> authenticated identity; (server, delivery) -> its message and destination
 
 An entry leaves when the message is finished and a while has passed, so memory grows with open queue ids only.  One
@@ -156,14 +156,37 @@ def told_before(state: int, col: int, stride: int, slot: int, link: int) -> int:
 
     Returns DSN if the server announced its own bounce under that name.
     """
-    ts = i64(col + C_TS * stride)
-    origin = find_known(state, MESSAGES, join_keys(i64(col + C_SERVER * stride), link), ts)
+    key = join_keys(i64(col + C_SERVER * stride), link)
+    origin = find_known(state, MESSAGES, key, i64(col + C_TS * stride))
     if i64(origin) == i64(slot):
         return 0
     if i64(origin + M_FLAGS) & TAKEN:
         put64(slot + M_CLIENT, i64(origin + M_CLIENT))
         put64(slot + M_ACCOUNT, i64(origin + M_ACCOUNT))
     return i64(origin + M_FLAGS) & DSN
+
+
+@part
+def is_open(state: int, queue: int, slot: int, now: int) -> int:
+    """Address of the message of that key if it is another one than in `slot` and still waits for delivery, else 0."""
+    if queue == 0 or queue == i64(slot):
+        return 0
+    other = find_known(state, MESSAGES, queue, now)
+    flags = i64(other + M_FLAGS)
+    if flags & MANAGED:  # its end is told, and an alias may have more records than recipients
+        return other if flags & DONE == 0 else 0
+    return other if i64(other + M_LEFT) > 0 or i64(other + M_OPEN) > 0 else 0
+
+
+@part
+def handed_before(state: int, other: int, slot: int, client: int, now: int) -> int:
+    """The message taken in before with the Message-ID of `slot` (address, or 0); one from outside must still wait."""
+    if i64(other + H_QUEUE) == 0 or i64(other + H_QUEUE) == i64(slot):
+        return 0
+    first = find_known(state, MESSAGES, i64(other + H_QUEUE), now)
+    if i64(first + M_CLIENT) == 0 and is_loopback(state, client):
+        return first
+    return is_open(state, i64(other + H_QUEUE), slot, now)
 
 
 @part
@@ -178,7 +201,7 @@ def open_message(state: int, col: int, stride: int, slot: int, nrcpts: int) -> i
     link = i64(col + C_LINK * stride)
     if link != 0 and client == 0:
         known |= told_before(state, col, stride, slot, link)
-        put64(slot + M_FLAGS, known)
+    put64(slot + M_FLAGS, known)
     flags = L.F_DSN if known & DSN else L.F_AGAIN if known & SEEN else 0
     if account == 0:
         account = i64(slot + M_ACCOUNT)
@@ -186,19 +209,21 @@ def open_message(state: int, col: int, stride: int, slot: int, nrcpts: int) -> i
         session = find_known(state, SESSIONS, join_keys(i64(col + C_SERVER * stride), i64(col + C_PID * stride)), ts)
         if i64(session) != 0 and i64(session + H_CLIENT) == client:
             account = i64(session + H_ACCOUNT)
-    if link != 0 and (client == 0 or is_loopback(state, client)):
+    if link != 0:
         handed = join_keys(i64(col + C_SERVER * stride), link)
-        if client == 0:
-            put64(slot + M_LAST, ts)
+        put64(slot + M_LAST, ts)
+        first = 0
+        if client != 0:
+            first = handed_before(state, find_known(state, HANDED, handed, ts), slot, client, ts)
+        if first == 0:
             hand_over(state, handed, slot, ts)
-            known = i64(slot + M_FLAGS)
-        else:
-            other = find_known(state, HANDED, handed, ts)
-            if i64(other + H_QUEUE) != 0 and i64(other + H_QUEUE) != i64(slot):
-                first = find_slot(state, MESSAGES, i64(other + H_QUEUE))
-                flags |= L.F_AGAIN
-                client = i64(first + M_CLIENT)
-                account = i64(first + M_ACCOUNT)
+        elif is_loopback(state, client):
+            flags |= L.F_AGAIN
+            client = i64(first + M_CLIENT)
+            account = i64(first + M_ACCOUNT)
+            if client != 0:
+                put64(first + M_FLAGS, i64(first + M_FLAGS) | RETURNED)
+        known = i64(slot + M_FLAGS)
     if client == 0:
         client = i64(slot + M_CLIENT)
     if known & SEEN and known & MANAGED:
@@ -318,18 +343,6 @@ def take_in(state: int, col: int, stride: int) -> int:
         if i64(first + M_FLAGS) != 0:
             inherit(slot, first)
     return 0
-
-
-@part
-def is_open(state: int, queue: int, slot: int, now: int) -> int:
-    """Address of the message of that key if it is another one than in `slot` and still waits for delivery, else 0."""
-    if queue == 0 or queue == i64(slot):
-        return 0
-    other = find_known(state, MESSAGES, queue, now)
-    flags = i64(other + M_FLAGS)
-    if flags & MANAGED:  # its end is told, and an alias may have more records than recipients
-        return other if flags & DONE == 0 else 0
-    return other if i64(other + M_LEFT) > 0 or i64(other + M_OPEN) > 0 else 0
 
 
 @part

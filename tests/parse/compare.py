@@ -219,9 +219,7 @@ class Comparison:
             return self._key(f, "new_queue_id", 2)
         if "new_queue_id" in f:
             return self._key(f, "new_queue_id", 2)
-        client = naive.address(f["client_ip"]) if "client_ip" in f else None
-        remote = client is not None and client.version == 4 and not client.is_loopback
-        return 0 if remote else self._key(f, "msgid", 2)
+        return self._key(f, "msgid", 2)
 
     def name(self, text: bytes) -> int:
         """Key of a name; 0 for none."""
