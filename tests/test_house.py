@@ -55,6 +55,11 @@ PROVED_BY = {
     "simulate/text_bind": "test_write",
     "simulate/world": "test_bulk",
     "parse/layout": "test_events",
+    "parse/frames": "../sources/test_packets",
+    "parse/naive_packets": "../sources/test_packets",
+    "parse/packets": "../sources/test_packets",
+    "parse/questions": "../sources/test_packets",
+    "parse/taps": "../sources/test_packets",
 }
 
 
