@@ -420,6 +420,8 @@ def step(state: int, col: int, stride: int) -> int:
         if nrcpts == 0:
             return L.F_REFUSED
         return open_message(state, col, stride, claim(state, MESSAGES, key, ts), nrcpts)
+    if kind == L.KIND_TO and i64(col + C_QUEUE * stride) == 0 and i64(col + C_CLIENT * stride) != 0:
+        return L.F_ATTEMPT | L.F_FIRST  # a sensor's record: it names its client, and no queue id joins it to others
     if kind == L.KIND_TO:
         slot = claim(state, MESSAGES, key, ts)
         if i64(slot + M_FLAGS) == 0:

@@ -199,7 +199,8 @@ class Comparison:
 
     def _mail_columns(self, f: dict[str, bytes], kind: int, rcpts: int) -> dict[str, int]:
         account = f.get("sasl_user", f.get("user"))
-        sender = f.get("mailer" if kind == L.KIND_TO else "env_from")
+        sensed = "queue_id" not in f and "client_ip" in f
+        sender = f.get("mailer" if kind == L.KIND_TO and not sensed else "env_from")
         if kind in (L.KIND_TO, L.KIND_START):
             count = rcpts << 40
         else:

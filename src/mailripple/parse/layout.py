@@ -131,7 +131,7 @@ COLUMNS: Final = (
     "account",  # key of the authenticated account or mailbox user
     "queue",  # hash of the queue id
     "link",  # hash of the second queue id (bounce, clone, origin), or of the Message-ID (mail.from, mail.msgid)
-    "sender",  # hash of the envelope sender; for mail.to: hash of the mailer
+    "sender",  # hash of the envelope sender; for mail.to: hash of the mailer, if there is a queue id or no client
     "count",  # recipients << 40 | first of them in `rcpts` (mail.to, mail.start); nrcpts << 40 (mail.from)
     "pid",
     "relay",  # key of the relay's address

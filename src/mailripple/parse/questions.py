@@ -21,8 +21,7 @@ TOO_LARGE, BAD_BLOCK, BAD_CONTROL = 1, 2, 3
 DAMAGES = ("", "a record is larger than any can be", "a block is broken", "a control frame is broken")
 #: Why there is no question: the packet breaks the rules; it ends too early; reasons to skip it.
 BROKEN, CUT = -1, -2
-SKIPS = ("not-ip", "fragment", "not-dns", "empty", "segment", "opcode", "no-question", "no-message", "other-type")
-SKIPS = (*SKIPS, "cut")
+SKIPS = tuple("not-ip fragment not-dns empty segment opcode no-question no-message other-type cut".split())
 NOT_IP, FRAGMENT, NOT_DNS, EMPTY, SEGMENT, OPCODE, NO_QUESTION, NO_MESSAGE, OTHER_TYPE = range(1, 10)
 HEAD = tuple(int.from_bytes(b"dnspacket: "[k : k + 8], "little") for k in (0, 8))
 SKIP_WORDS = tuple(int.from_bytes(s.encode()[k : k + 8], "little") for s in SKIPS for k in (0, 8))
