@@ -38,6 +38,7 @@ corpus: $(READY)
 
 bench: $(READY)
 	@$(VENV)/bin/python benchmarks/bench.py $(ARGS)
+	@$(VENV)/bin/python benchmarks/formats.py
 
 setup: $(READY)
 
