@@ -56,6 +56,7 @@ PROVED_BY = {
     "simulate/world": "test_bulk",
     "parse/layout": "test_events",
     "parse/frames": "../sources/test_packets",
+    "parse/naive_addresses": "test_naive",
     "parse/naive_packets": "../sources/test_packets",
     "parse/packets": "../sources/test_packets",
     "parse/questions": "../sources/test_packets",

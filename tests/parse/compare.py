@@ -16,7 +16,7 @@ import numpy as np
 
 from mailripple.formats.load import FormatSet, assemble, read_format
 from mailripple.parse import layout as L
-from mailripple.parse import naive
+from mailripple.parse import naive, naive_addresses
 from mailripple.parse.compile import compile_formats
 from mailripple.parse.events import Parsed, Parser
 from mailripple.parse.naive_records import Table
@@ -223,7 +223,7 @@ class Comparison:
             return self._key(f, "new_queue_id", 2)
         if "new_queue_id" in f:
             return self._key(f, "new_queue_id", 2)
-        client = naive.address(f["client_ip"]) if "client_ip" in f else None
+        client = naive_addresses.address(f["client_ip"]) if "client_ip" in f else None
         remote = client is not None and client.version == 4 and not client.is_loopback
         return 0 if remote else self._key(f, "msgid", 2)
 

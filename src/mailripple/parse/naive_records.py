@@ -10,6 +10,7 @@ from mailripple.formats.language import Inner, Wanted, readings, split_path
 from mailripple.formats.load import Pattern
 from mailripple.parse import layout as L
 from mailripple.parse import naive
+from mailripple.parse.naive_addresses import domain_of
 
 _BLANKS = re.compile(rb"[ \t\n\v\f\r]*")
 _STRING = re.compile(rb'"((?:[^"\\]|\\.)*+)"', re.DOTALL)
@@ -237,7 +238,7 @@ def _recipients(name: str, value: Value, table: int, line: naive.Line) -> None:
         line.fields[name] = inner.fields[name]
         line.rcpts += inner.rcpts
         return
-    line.rcpts += [naive.domain_of(text) for text in texts if text]
+    line.rcpts += [domain_of(text) for text in texts if text]
     if texts:
         line.fields[name] = b",".join(texts)
 
