@@ -203,7 +203,7 @@ def _same_time(label: str, ts: int | None) -> bool:
         line = naive.Line(label.encode())
         if naive.read_time(kind, line, 0) == len(line.text):
             return line.ts == ts
-    number = re.fullmatch(r"(\d+)\.(\d{1,6})", label)
+    number = re.fullmatch(r"(\d+)\.(\d{1,6})\d*", label)
     return number is not None and ts == int(number[1]) * 1_000_000 + int(number[2].ljust(6, "0"))
 
 

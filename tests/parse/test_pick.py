@@ -80,10 +80,11 @@ def test_the_first_path_wins() -> None:
 
 
 def test_a_line_in_a_record_is_a_line() -> None:
-    """Docker's text is read like a line of a file, and a record in it too; its own stamp counts."""
+    """Docker's text is read like a line of a file, and a record in it too; its own stamp counts if it is UTC."""
     time = "2024-10-27T03:33:20Z"
     assert read(log="p: query=x A\n", time=time).events[0].columns["ts"] == 1_730_000_000_000_000
     assert read(log="2024-10-27T03:33:21Z p: query=x A", time=time).events[0].columns["ts"] == 1_730_000_001_000_000
+    assert read(log="2024-10-27T05:33:21 p: query=x A", time=time).events[0].columns["ts"] == 1_730_000_000_000_000
     assert read(log='{"query":"y","kind":"q"}\n', time=time).events[0].fields["qname"] == b"y"
     assert read(log=" \n", time=time).blank == 1
     assert read(log="other: text\n", time=time).other.total() + len(read(log="nothing", time=time).rejects) == 2

@@ -83,8 +83,9 @@ from mailripple.tables import FIELDS
     NCOLUMNS,
     ROWS,
     UNPACKED,
-) = range(0, 576, 8)
-CTX_WORDS: Final = 72
+    OUTER,
+) = range(0, 584, 8)
+CTX_WORDS: Final = 73
 
 #: What a stamp says: nothing; no year; no offset; everything.
 NO_TIME, CIVIL_NO_YEAR, CIVIL, UTC = 0, 1, 2, 3

@@ -132,6 +132,9 @@ def finish(ctx: int, row: int, op: int, rcpt0: int) -> int:
     """The line is understood: count its pattern, and write the event if it is one."""
     count_pattern(ctx, i64(row + 8))
     if op == L.EMIT:
+        if i64(ctx + L.UNPACKED) and i64(ctx + L.OUTER) != 0 and i64(ctx + L.TS_KIND) != L.UTC:
+            put64(ctx + L.TS, i64(ctx + L.OUTER))  # the record knows the moment, its message only what a clock showed
+            put64(ctx + L.TS_KIND, L.UTC)
         emit(ctx, i64(row + 8), i64(row + 16), rcpt0)
     return 0
 
@@ -151,6 +154,7 @@ def enter(ctx: int, row: int, following: int) -> int:
     put64(ctx + L.KNOWN, 0)
     put64(ctx + L.ROW_READY, 0)
     put64(ctx + L.UNPACKED, 1)
+    put64(ctx + L.OUTER, i64(ctx + L.TS) if i64(ctx + L.TS_KIND) == L.UTC else 0)
     e = i64(ctx + L.INNER_END)
     if p == e:
         put64(ctx + L.BLANK, i64(ctx + L.BLANK) + 1)

@@ -65,6 +65,7 @@ class Line:
     ts_kind: int = L.NO_TIME
     inner: bytes | None = None
     unpacked: bool = False
+    outer: int = 0
 
     def copy(self) -> Line:
         return replace(self, fields=dict(self.fields), rcpts=list(self.rcpts))
@@ -112,6 +113,7 @@ def _read(formats: FormatSet, start: Line, table: Table) -> Outcome:
                 continue
             if pattern.wanted:
                 line.text, at, line.unpacked = line.inner or b"", 0, True
+                line.outer = line.ts if line.ts_kind == L.UTC else 0
                 if not line.text:
                     return Outcome("blank")
             if isinstance(last, Inner):
@@ -146,6 +148,8 @@ def matching(message: Format, line: Line, at: int) -> list[Pattern]:
 
 
 def _finish(pattern: Pattern, line: Line) -> Outcome:
+    if line.outer and line.ts_kind != L.UTC:
+        line.ts, line.ts_kind = line.outer, L.UTC  # the record knows the moment, its message only what a clock showed
     status = 0
     for rule in pattern.status:
         value = line.fields.get(rule.field) if rule.field else b""
