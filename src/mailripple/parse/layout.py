@@ -84,8 +84,9 @@ from mailripple.tables import FIELDS
     ROWS,
     UNPACKED,
     OUTER,
-) = range(0, 584, 8)
-CTX_WORDS: Final = 73
+    INNER_ROW,
+) = range(0, 592, 8)
+CTX_WORDS: Final = 74
 
 #: What a stamp says: nothing; no year; no offset; everything.
 NO_TIME, CIVIL_NO_YEAR, CIVIL, UTC = 0, 1, 2, 3

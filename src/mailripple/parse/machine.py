@@ -141,7 +141,7 @@ def finish(ctx: int, row: int, op: int, rcpt0: int) -> int:
 
 @part
 def enter(ctx: int, row: int, following: int) -> int:
-    """Read the record's message on from the row `following`, or as a line (row: a); 0 when that is done.
+    """1: the record's message is to be read, from the row `following` on, or as a line (row: a); 0: it is blank.
 
     -1 where a line in a record holds a record with a line again: nothing is unpacked twice.  Row: b: the record must
     have named the program.
@@ -155,20 +155,18 @@ def enter(ctx: int, row: int, following: int) -> int:
     put64(ctx + L.ROW_READY, 0)
     put64(ctx + L.UNPACKED, 1)
     put64(ctx + L.OUTER, i64(ctx + L.TS) if i64(ctx + L.TS_KIND) == L.UTC else 0)
-    e = i64(ctx + L.INNER_END)
-    if p == e:
+    if p == i64(ctx + L.INNER_END):
         put64(ctx + L.BLANK, i64(ctx + L.BLANK) + 1)
         return 0
-    pc = (following - i64(ctx + L.OPS)) // ROW_BYTES
+    put64(ctx + L.INNER_ROW, (following - i64(ctx + L.OPS)) // ROW_BYTES)
     if i64(row + 8):
-        pc = i64(i64(ctx + L.SWITCH) + 8 * u8(p))
-    execute(ctx, pc, p, e)
-    return 0
+        put64(ctx + L.INNER_ROW, i64(i64(ctx + L.SWITCH) + 8 * u8(p)))
+    return 1
 
 
 @part
 def execute(ctx: int, pc: int, p: int, e: int) -> int:
-    """Follow the program along one line: an event, a skip counted by pattern, or a reject."""
+    """Follow the program along one line: an event, a skip counted by pattern, or a reject.  1: the record's message."""
     ops = i64(ctx + L.OPS)
     following = ops + pc * ROW_BYTES
     depth = 0
@@ -215,8 +213,8 @@ def execute(ctx: int, pc: int, p: int, e: int) -> int:
             p = -1
         elif op == L.ENTER:
             p = enter(ctx, row, following)
-            if p == 0:
-                return 0
+            if p >= 0:
+                return p
         else:
             p = step_typed(ctx, op, row, p, e)
         if p < 0:
@@ -268,7 +266,10 @@ def run(ctx: int, p: int, end: int) -> int:
             pc = i64(i64(ctx + L.SWITCH) + 8 * u8(p))
             if i64(ctx + L.TABLE) != 0:
                 pc = row_start(ctx, p, e, pc)
-            execute(ctx, pc, p, e)
+            while execute(ctx, pc, p, e):
+                pc = i64(ctx + L.INNER_ROW)
+                p = i64(ctx + L.INNER)
+                e = i64(ctx + L.INNER_END)
         put64(ctx + L.LINES, i64(ctx + L.LINES) + 1)
         p = stop + 1
     return p
