@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailripple.parse import layout as L
-from tests.parse.compare import Comparison, Reading, joined
-from tests.parse.record_formats import FORMATS
+from mailripple.parse.compile import compile_formats
+from mailripple.parse.events import Parser
+from tests.parse.compare import Comparison, Reading, formats_of, joined, pieces_of
+from tests.parse.record_formats import FORMATS, MESSAGE
 
 COMPARISON = Comparison(FORMATS)
 
@@ -100,3 +102,35 @@ def test_a_given_text_fills_what_is_missing() -> None:
     """`=TEXT` stands in where the record has nothing."""
     (event,) = read(rcpt=["a@b.example"]).events
     assert event.fields["stat"] == b"none"
+
+
+def test_a_line_that_is_unpacked_many_times_stays_in_its_room() -> None:
+    """Formats that unpack the same long value again and again find no more room at last; nothing is written beyond it."""
+    many = "".join(
+        f"""
+[[pattern]]
+name = "p{k}"
+match = '{{record}}{{message}}'
+program = "p"
+when = {{ rcpt = "*" }}
+fields = {{ env_rcpt = "rcpt", message = "none" }}
+sample = [{{ line = 'x' }}]
+"""
+        for k in range(40)
+    )
+    last = """
+[[pattern]]
+name = "end"
+kind = "mail.to"
+match = '{record}'
+when = { rcpt = "*" }
+sample = [{ line = 'x' }]
+"""
+    own = 'id = "own"\ntitle = "x"\nurl = "x"\nrank = 0\n'
+    formats = formats_of(("envelope", own + many + last), ("mail", MESSAGE))
+    line = json.dumps({"rcpt": ["x\n@b.example"] * 3500}).encode()
+    assert L.MAX_LINE // 2 < len(line) < L.MAX_LINE
+    for wide in (False, True):
+        parser = Parser(compile_formats(formats), 7, wide=wide)
+        pieces = [len(piece.events) for piece in pieces_of(parser, joined([line] * 3))]
+        assert sum(pieces) == 3

@@ -158,7 +158,7 @@ class Parser:
         self._own(L.VALUES, np.zeros((L.MAX_PATHS, 4), np.int64))
         self._own(L.NESTING, np.zeros((L.MAX_DEPTH + 1, 2), np.int64))
         self._own(L.COLUMN_OF, np.zeros(L.MAX_COLUMNS, np.int64))
-        self._own(L.SIDE, np.zeros(4 * L.MAX_LINE + _PADDING, np.uint8))
+        self._beside(4 * L.MAX_LINE)
         self._set(L.ROWS, self.program.rows)
         self._paths()
         self._programs()
@@ -174,6 +174,11 @@ class Parser:
             text = np.frombuffer(name + bytes(_PADDING), np.uint8)
             found[self._kernels.program_hash(text.ctypes.data, len(name))] = row
         self._hashed(L.PROGRAMS, L.PROGRAM_MASK, found)
+
+    def _beside(self, size: int) -> None:
+        """Room for the text that records unpack to: of a line, or in a wide parser of a part."""
+        self._own(L.SIDE, np.zeros(size + _PADDING, np.uint8))
+        self._set(L.SIDE_CAP, size)
 
     def _paths(self) -> None:
         """The table of the places that the formats want: [hash, number]; places on the way have MAX_PATHS."""
@@ -268,8 +273,8 @@ class Parser:
         if length and ctypes.string_at(end - 1, 1) != b"\n":
             raise ValueError("a part must end in a newline")
         self._set(L.TEXT, address)
-        if self._wide and len(self._keep[L.SIDE]) < 3 * length + _PADDING:
-            self._own(L.SIDE, np.zeros(3 * length + 4 * L.MAX_LINE + _PADDING, np.uint8))
+        if self._wide and self._get(L.SIDE_CAP) < 3 * length + 4 * L.MAX_LINE:
+            self._beside(3 * length + 4 * L.MAX_LINE)
         while position < end:
             for where in (L.N, L.NREJECT, L.NRCPT, L.LINES, L.BLANK, L.OTHER_LINES, L.SIDE_N):
                 self._set(where, 0)

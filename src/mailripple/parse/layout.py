@@ -85,8 +85,10 @@ from mailripple.tables import FIELDS
     UNPACKED,
     OUTER,
     INNER_ROW,
-) = range(0, 592, 8)
-CTX_WORDS: Final = 74
+    SIDE_CAP,
+    SIDE_KEPT,
+) = range(0, 608, 8)
+CTX_WORDS: Final = 76
 
 #: What a stamp says: nothing; no year; no offset; everything.
 NO_TIME, CIVIL_NO_YEAR, CIVIL, UTC = 0, 1, 2, 3

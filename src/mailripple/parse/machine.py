@@ -260,7 +260,6 @@ def run(ctx: int, p: int, end: int) -> int:
             put64(ctx + L.HAVE, 0)
             put64(ctx + L.STATUS, 0)
             put64(ctx + L.KNOWN, 0)
-            put64(ctx + L.UNPACKED, 0)
             put64(ctx + L.TS_KIND, 0)
             put64(ctx + L.TS, 0)
             pc = i64(i64(ctx + L.SWITCH) + 8 * u8(p))
@@ -270,6 +269,7 @@ def run(ctx: int, p: int, end: int) -> int:
                 pc = i64(ctx + L.INNER_ROW)
                 p = i64(ctx + L.INNER)
                 e = i64(ctx + L.INNER_END)
+            put64(ctx + L.UNPACKED, 0)
         put64(ctx + L.LINES, i64(ctx + L.LINES) + 1)
         p = stop + 1
     return p

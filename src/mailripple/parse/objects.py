@@ -184,11 +184,20 @@ def plain_value(ctx: int, number: int, p: int, e: int) -> int:
 
 
 @part
+def begin_record(ctx: int) -> int:
+    """A line's record begins: what was unpacked before is not needed any more, but for what people are shown."""
+    if i64(ctx + L.WIDE) == 0:
+        put64(ctx + L.SIDE_N, 0)
+    put64(ctx + L.SIDE_KEPT, i64(ctx + L.SIDE_N))
+    return 0
+
+
+@part
 def read_record(ctx: int, p: int, e: int) -> int:
     """`{record}`: behind the JSON object at p, or behind the row of a table that was read already."""
     if i64(ctx + L.ROW_READY) == 0:
-        if i64(ctx + L.WIDE) == 0 and i64(ctx + L.UNPACKED) == 0:
-            put64(ctx + L.SIDE_N, 0)
+        if i64(ctx + L.UNPACKED) == 0:
+            begin_record(ctx)
         p = walk(ctx, p, e)
         if p < 0:
             return -1

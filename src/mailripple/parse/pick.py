@@ -25,8 +25,14 @@ def value_of(ctx: int, number: int) -> int:
 
 @part
 def side(ctx: int) -> int:
-    """Where the next text that does not stand in the line can be written."""
-    return i64(ctx + L.SIDE) + i64(ctx + L.SIDE_N)
+    """Where the next text that does not stand in the line can be written: behind the record's values in any case."""
+    return i64(ctx + L.SIDE) + max(i64(ctx + L.SIDE_N), i64(ctx + L.SIDE_KEPT))
+
+
+@part
+def fits(ctx: int, n: int) -> int:
+    """True if n bytes more can be written there.  They always can, but for formats that unpack a line many times."""
+    return max(i64(ctx + L.SIDE_N), i64(ctx + L.SIDE_KEPT)) + n + 64 <= i64(ctx + L.SIDE_CAP)
 
 
 @part
@@ -152,9 +158,12 @@ def make_plain(ctx: int, v: int) -> int:
     e = i64(v + 24)
     mark = 92 if kind == L.V_ESCAPED else 34
     if (kind == L.V_ESCAPED or kind == L.V_QUOTED) and find_byte(p, e, mark) >= 0:
+        if not fits(ctx, e - p):
+            return 0
         out = side(ctx)
         stop = unescape(p, e, out) if kind == L.V_ESCAPED else unquote(p, e, out)
         side_to(ctx, stop)
+        put64(ctx + L.SIDE_KEPT, stop - i64(ctx + L.SIDE))  # the value stays, also if this pattern does not fit
         put64(v + 16, out)
         put64(v + 24, stop)
     put64(v + 8, L.V_TEXT)
@@ -164,6 +173,8 @@ def make_plain(ctx: int, v: int) -> int:
 @part
 def texts_of(ctx: int, slot: int, p: int, e: int) -> int:
     """The strings of the JSON array at p: recipients, joined by commas beside the line."""
+    if not fits(ctx, e - p):
+        return 0
     out = side(ctx)
     begin = out
     n = 0
@@ -195,6 +206,8 @@ def texts_of(ctx: int, slot: int, p: int, e: int) -> int:
 @part
 def bytes_of(ctx: int, p: int, e: int) -> int:
     """The bytes that the JSON array of numbers at p lists, as the message; False where it is none."""
+    if not fits(ctx, e - p):
+        return 0
     out = side(ctx)
     begin = out
     p += 1
@@ -229,6 +242,8 @@ def list_of(ctx: int, slot: int, p: int, e: int) -> int:
     """The recipients of a table's value: parted by `;` in CSV (they are kept with commas), else by commas."""
     if i64(ctx + L.ROW_READY) == 0 or i64(ctx + L.TABLE) != L.CSV:
         read_addrs(ctx, slot, p, e)
+        return 0
+    if not fits(ctx, e - p):
         return 0
     out = side(ctx)
     begin = out
@@ -346,6 +361,8 @@ def pick_one(ctx: int, kind: int, v: int, slot: int) -> int:
 @part
 def give(ctx: int, slot: int, text: int, n: int) -> int:
     """Fill a field with a text of the format's own."""
+    if not fits(ctx, n):
+        return 0
     begin = side(ctx)
     side_to(ctx, copy(text, text + n, begin))
     set_slot(ctx, slot, begin, side(ctx))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mailripple.parse import layout as L
-from mailripple.parse.native import i64, part, put64, u8, u32
-from mailripple.parse.objects import ROOT, found_value, number_of, place
+from mailripple.parse.native import ctz, eqmask, i64, part, put64, u8, u32
+from mailripple.parse.objects import ROOT, begin_record, found_value, number_of, place
 from mailripple.parse.text import find_byte
 
 
@@ -54,28 +54,38 @@ def quoted_end(p: int, e: int) -> int:
 
 @part
 def read_row(ctx: int, p: int, e: int) -> int:
-    """True if the line is a row of the table: it has as many values as there are columns.  They are found values."""
+    """True if the line is a row of the table: it has as many values as there are columns.  They are found values.
+
+    `mask` are the separators in the 32 bytes at `block` that are not used up yet.
+    """
     table = i64(ctx + L.TABLE)
     columns = i64(ctx + L.NCOLUMNS)
+    byte = 9 if table == L.TSV else 44
     put64(ctx + L.RECORD_NO, i64(ctx + L.RECORD_NO) + 1)
-    n = 0
-    while p <= e:
-        if n == columns:
-            return 0
+    block = p
+    mask = eqmask(p, byte)
+    for n in range(columns):
         number = i64(i64(ctx + L.COLUMN_OF) + 8 * n)
-        n += 1
         if table == L.CSV and p < e and u8(p) == 34:
             stop = quoted_end(p + 1, e)
             if stop < 0 or (stop + 1 < e and u8(stop + 1) != 44):
                 return 0
             found_value(ctx, number, L.V_QUOTED, p + 1, stop)
-            p = stop + 2
-            continue
-        stop = column_end(p, e, table)
-        if number >= 0 and not (table == L.TSV and is_unset(p, stop)):
-            found_value(ctx, number, L.V_TEXT, p, stop)
+            stop += 1
+            block = stop + 1
+            mask = eqmask(block, byte)
+        else:
+            while mask == 0 and block + 32 < e:
+                block += 32
+                mask = eqmask(block, byte)
+            stop = block + ctz(mask) if mask != 0 else e
+            mask &= mask - 1
+            if number >= 0 and not (table == L.TSV and is_unset(p, min(stop, e))):
+                found_value(ctx, number, L.V_TEXT, p, min(stop, e))
+        if stop >= e:
+            return n + 1 == columns
         p = stop + 1
-    return n == columns
+    return 0
 
 
 @part
@@ -84,7 +94,6 @@ def row_start(ctx: int, p: int, e: int, otherwise: int) -> int:
     put64(ctx + L.ROW_READY, 0)
     if u8(p) == 35 or not read_row(ctx, p, e):
         return otherwise
-    if i64(ctx + L.WIDE) == 0:
-        put64(ctx + L.SIDE_N, 0)
+    begin_record(ctx)
     put64(ctx + L.ROW_READY, 1)
     return i64(ctx + L.ROWS)
