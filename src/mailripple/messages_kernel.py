@@ -412,6 +412,8 @@ def step(state: int, col: int, stride: int) -> int:
     if kind == L.KIND_START:
         return begin_delivery(state, col, stride)
     if kind == L.KIND_TO and i64(col + C_QUEUE * stride) == 0:
+        if i64(col + C_CLIENT * stride) != 0:  # a sensor's record: it names its client, no id joins it to others
+            return L.F_ATTEMPT | L.F_FIRST
         return end_delivery(state, col, stride)
     key = join_keys(i64(col + C_SERVER * stride), i64(col + C_QUEUE * stride))
     ts = i64(col + C_TS * stride)
@@ -420,8 +422,6 @@ def step(state: int, col: int, stride: int) -> int:
         if nrcpts == 0:
             return L.F_REFUSED
         return open_message(state, col, stride, claim(state, MESSAGES, key, ts), nrcpts)
-    if kind == L.KIND_TO and i64(col + C_QUEUE * stride) == 0 and i64(col + C_CLIENT * stride) != 0:
-        return L.F_ATTEMPT | L.F_FIRST  # a sensor's record: it names its client, and no queue id joins it to others
     if kind == L.KIND_TO:
         slot = claim(state, MESSAGES, key, ts)
         if i64(slot + M_FLAGS) == 0:
