@@ -39,6 +39,7 @@ corpus: $(READY)
 
 bench: $(READY)
 	@$(VENV)/bin/python benchmarks/bench.py $(ARGS)
+	@$(VENV)/bin/python benchmarks/formats.py
 
 evaluate-paper-day: $(READY)
 	@$(VENV)/bin/python benchmarks/paper_day.py $(ARGS)

@@ -118,6 +118,8 @@ class NaiveFold:
             self.deliveries[e.server, e.link] = (e, now)
         elif e.kind == "mail.from":
             return replace(e, flags=frozenset({"refused"})) if e.nrcpts == 0 else self._from(e, now)
+        elif e.kind == "mail.to" and not e.queue and e.client:
+            return replace(e, flags=frozenset({"attempt", "first"}))
         elif e.kind == "mail.to":
             return self._to(e, now)
         elif e.kind == "mail.done" and (e.server, e.queue) in self.messages:

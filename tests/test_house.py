@@ -59,6 +59,12 @@ PROVED_BY = {
     "models/words": "test_study",
     "models/traffic": "test_study",
     "models/claims": "test_study",
+    "parse/frames": "../sources/test_packets",
+    "parse/naive_addresses": "test_naive",
+    "parse/naive_packets": "../sources/test_packets",
+    "parse/packets": "../sources/test_packets",
+    "parse/questions": "../sources/test_packets",
+    "parse/taps": "../sources/test_packets",
 }
 
 

@@ -438,6 +438,8 @@ def step(state: int, col: int, stride: int) -> int:
     if kind == L.KIND_START:
         return begin_delivery(state, col, stride)
     if kind == L.KIND_TO and i64(col + C_QUEUE * stride) == 0:
+        if i64(col + C_CLIENT * stride) != 0:  # a sensor's record: it names its client, no id joins it to others
+            return L.F_ATTEMPT | L.F_FIRST
         return end_delivery(state, col, stride)
     key = join_keys(i64(col + C_SERVER * stride), i64(col + C_QUEUE * stride))
     ts = i64(col + C_TS * stride)

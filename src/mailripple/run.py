@@ -169,14 +169,16 @@ def formats_for(options: ReadOptions) -> FormatSet:
         raise wrong
     if options.format is None:
         return formats
-    chosen = [f for f in formats.messages if f.id == options.format]
+    named = [f for f in (*formats.messages, *formats.envelopes) if f.subject != "envelope"]
+    chosen = [f for f in named if f.id == options.format]
     if not chosen:
-        known = ", ".join(sorted(f.id for f in formats.messages))
+        known = ", ".join(sorted(f.id for f in named))
         raise UsageError(f"no format {options.format!r}", where="--format", todo=f"use one of: {known}")
     programs = {program for f in chosen for program in f.programs}
     envelopes = [
         replace(e, patterns=tuple(p for p in e.patterns if not p.program or p.program in programs))
         for e in formats.envelopes
+        if e.subject == "envelope"
     ]
     return assemble([*(e for e in envelopes if e.patterns), *chosen])
 

@@ -286,7 +286,8 @@ def emit_mail(ctx: int, col: int, stride: int, count: int, kind: int) -> int:
     put64(col + 6 * stride, slot_name(ctx, account))
     put64(col + 7 * stride, slot_hash(ctx, L.SLOT_QID))
     put64(col + 8 * stride, slot_hash(ctx, link))
-    put64(col + 9 * stride, slot_lower_hash(ctx, L.SLOT_MAILER if kind == L.KIND_TO else L.SLOT_FROM))
+    sensed = have & (1 << L.SLOT_QID) == 0 and have & (1 << L.SLOT_CLIENT) != 0
+    put64(col + 9 * stride, slot_lower_hash(ctx, L.SLOT_MAILER if kind == L.KIND_TO and not sensed else L.SLOT_FROM))
     put64(col + 10 * stride, count)
     put64(col + 11 * stride, slot_number(ctx, L.SLOT_PID, 1 << 40))
     put64(col + 12 * stride, i64(ctx + L.RELAY_KEY) if have & (1 << L.SLOT_RELAY_IP) else 0)
@@ -294,13 +295,18 @@ def emit_mail(ctx: int, col: int, stride: int, count: int, kind: int) -> int:
 
 @part
 def emit_wide(ctx: int, n: int) -> int:
-    """Keep where each field stands in the text: int32 pairs (begin, length), length -1 for an absent field."""
+    """Keep where each field stands in the text: int32 pairs (begin, length), length -1 for an absent field.
+
+    Text that stands beside the lines has a begin below zero: -1 its first byte, -2 the one behind it.
+    """
     have = i64(ctx + L.HAVE)
+    beside = i64(ctx + L.SIDE)
+    behind = beside + i64(ctx + L.SIDE_N)
     row = i64(ctx + L.WIDE) + 8 * L.NSLOTS * n
     for slot in range(L.NSLOTS):
         if have & (1 << slot):
             p = slot_begin(ctx, slot)
-            put32(row + 8 * slot, p - i64(ctx + L.TEXT))
+            put32(row + 8 * slot, beside - p - 1 if p >= beside and p <= behind else p - i64(ctx + L.TEXT))
             put32(row + 8 * slot + 4, slot_end(ctx, slot) - p)
         else:
             put32(row + 8 * slot + 4, -1)
