@@ -16,7 +16,7 @@ import numpy as np
 
 from mailripple.formats.load import FormatSet, assemble, read_format
 from mailripple.parse import layout as L
-from mailripple.parse import naive, naive_addresses
+from mailripple.parse import naive
 from mailripple.parse.compile import compile_formats
 from mailripple.parse.events import Parsed, Parser
 from mailripple.parse.naive_records import Table
