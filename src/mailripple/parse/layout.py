@@ -68,8 +68,10 @@ from mailripple.tables import FIELDS
     CLIENT_KEY,
     RELAY_KEY,
     UNCLOSED,
-) = range(0, 456, 8)
-CTX_WORDS: Final = 57
+    HITS,
+    INTERPRET,
+) = range(0, 472, 8)
+CTX_WORDS: Final = 59
 
 #: What a stamp says: nothing; no year; no offset; everything.
 NO_TIME, CIVIL_NO_YEAR, CIVIL, UTC = 0, 1, 2, 3
