@@ -37,7 +37,7 @@ def test_code_is_made_once_and_kept(program: Program, formats: FormatSet, tmp_pa
     """It is compiled in the middle of a log, changes no event, is found by the next run, and serves other logs too."""
     text = joined(busy_lines(formats, 1, 0) * 150)
     expected, _ = columns(program, text, None)
-    watch = hot.Watch(program, due=hot.LOOK_AFTER)
+    watch = hot.Watch(program)
     found, parser = columns(program, text, watch)
     assert found == expected
     assert watch.compiled == 1
@@ -47,7 +47,7 @@ def test_code_is_made_once_and_kept(program: Program, formats: FormatSet, tmp_pa
     assert len(kept) == 1
     hot._LOADED.clear()
     for part in (text, joined(busy_lines(formats, 1, 0)[:2] * 900)):
-        again = hot.Watch(program, due=hot.LOOK_AFTER)
+        again = hot.Watch(program)
         assert columns(program, part, again)[0] == columns(program, part, None)[0]
         assert (again.compiled, again.covered) == (0, watch.covered)
     assert sorted(tmp_path.glob("straight-*")) == kept
@@ -57,7 +57,7 @@ def test_other_lines_are_added(program: Program, formats: FormatSet) -> None:
     """A log of other lines has code made that covers both."""
     lines = busy_lines(formats, 1, 0)
     first, _ = hot.find(program, frozenset({30, 4870}), compile_it=True) or (frozenset(), None)
-    watch = hot.Watch(program, due=hot.LOOK_AFTER)
+    watch = hot.Watch(program)
     columns(program, joined(lines[:1] * 1200), watch)
     assert first < watch.covered
     assert hot.find(program, frozenset({3}), compile_it=False) is None

@@ -28,6 +28,9 @@ LOOK_AFTER = 4 << 20
 COMPILE_AFTER = 128 << 20
 #: Share of the lines from which on a row is worth compiling.
 OFTEN = 0.002
+#: Share of the lines that are interpreted from which on code is made for them, and how often in a run at most.
+WORTH = 0.05
+MOST_TIMES = 3
 #: Rows that a file covers at most; beyond them only what the present log uses is compiled.
 MOST_ROWS = 120
 
@@ -51,11 +54,14 @@ def name_of(program: Program) -> str:
 
 
 def find(program: Program, rows: frozenset[int], *, compile_it: bool) -> tuple[frozenset[int], Run] | None:
-    """Code that covers the rows, from this process, the cache, or (if wished) compiled now; and what it covers."""
+    """Code for the rows, and what it covers: from this process or the cache, or (if wished and needed) compiled now.
+
+    Without `compile_it` code that covers some of the rows is good enough.
+    """
     name = name_of(program)
     with _LOCK:
         found = _LOADED.get(name)
-        if found and found[0] >= rows:
+        if found and (found[0] >= rows or (found[0] & rows and not compile_it)):
             return found
         machine_ = build.target_machine()
         directory = cache_directory()
@@ -66,12 +72,14 @@ def find(program: Program, rows: frozenset[int], *, compile_it: bool) -> tuple[f
             covered, code = _unpacked(stored)
         if not code or not covered >= rows:
             if not compile_it:
-                return None
-            both = covered | rows
-            covered = both if len(both) <= MOST_ROWS else rows
-            code = build.compile_text(straight.translate(program, covered), machine_)
-            if path:
-                build.keep(path, _packed(covered, code))
+                if not code or not covered & rows:
+                    return None
+            else:
+                both = covered | rows
+                covered = both if len(both) <= MOST_ROWS else rows
+                code = build.compile_text(straight.translate(program, covered), machine_)
+                if path:
+                    build.keep(path, _packed(covered, code))
         _LOADED[name] = covered, _entry(code, machine_)
         return _LOADED[name]
 
@@ -106,30 +114,31 @@ class Watch:
     covered: frozenset[int] = frozenset()
     lines: int = 0
     bytes: int = 0
-    due: int = LOOK_AFTER
+    due: int = 0
     compiled: int = 0
 
     def seen(self, lines: int, n: int, hits: npt.NDArray[np.int64]) -> Run | None:
         """Count a piece of `lines` lines and n bytes in; straight code, if it is time to change to it.
 
-        `hits` (rows,) int64: how often the interpreter came by each row since the last change; it is set to 0 then.
+        `hits` (rows,) int64: how often the interpreter came by each row since this was last considered; it is set to 0
+        when it is.
         """
+        self.due = self.due or LOOK_AFTER
         self.lines += lines
         self.bytes += n
         if self.bytes < self.due:
             return None
-        wanted = often(hits, self.lines) - self.covered
         first = self.due == LOOK_AFTER
-        self.due = self.bytes + COMPILE_AFTER if not first else COMPILE_AFTER
+        wanted = often(hits, self.lines) - self.covered
+        worth = int(hits[list(wanted)].sum()) > WORTH * self.lines
         found = None
-        if wanted:
-            allowed = not first and self.compiled < 3
-            found = find(self.program, self.covered | wanted, compile_it=allowed)
-            self.compiled += allowed
-        if found or not first:
-            hits.fill(0)
-            self.lines = 0
-        if found is None:
+        if worth and (first or self.compiled < MOST_TIMES):
+            found = find(self.program, self.covered | wanted, compile_it=not first)
+            self.compiled += not first
+        self.due = COMPILE_AFTER if first else self.bytes + COMPILE_AFTER
+        self.lines = 0
+        hits.fill(0)
+        if found is None or found[0] == self.covered:
             return None
         self.covered = found[0]
         return found[1]

@@ -61,6 +61,8 @@ eqmask = _operation("eqmask")
 rangemask = _operation("rangemask")
 #: Ask for a cache line; harmless whatever the address is.
 prefetch = _operation("prefetch")
+#: Add the 16 counters of 16 bits at the second address to the 16 of 32 bits at the first, which wrap.
+add16 = _operation("add16")
 #: Low half xor high half of the 128-bit product: the mixing step of the wyhash family of hash functions.
 mulmix = _operation("mulmix")
 
@@ -416,6 +418,12 @@ def operate(body: Body, name: str, arguments: Sequence[Any]) -> Any:
         shape = ir.FunctionType(ir.VoidType(), [byte.as_pointer(), half, half, half])
         found = body.module.globals.get("llvm.prefetch.p0") or ir.Function(body.module, shape, "llvm.prefetch.p0")
         b.call(found, [b.inttoptr(arguments[0], byte.as_pointer()), half(0), half(3), half(1)])
+        return body.const(0)
+    if name == "add16":
+        narrow, wider = (ir.VectorType(ir.IntType(bits), 16).as_pointer() for bits in (16, 32))
+        total, place = b.inttoptr(arguments[0], wider), b.inttoptr(arguments[1], narrow)
+        counters = b.zext(b.load(place, align=1), wider.pointee)
+        b.store(b.add(b.load(total, align=1), counters), total, align=1)
         return body.const(0)
     vector = ir.VectorType(byte, 32)
     value = b.load(b.inttoptr(arguments[0], vector.as_pointer()), align=1)

@@ -158,21 +158,19 @@ def skip_qid(p: int, e: int) -> int:
     return p + n
 
 
+#: Least value of an octet of so many digits: it has no leading zeros.
+LEAST = (0, 0, 10, 100)
+
+
 @part
 def octet(p: int, n: int) -> int:
-    """Value of the 1 to 3 digits at p, without a branch: each digit has its place in the word."""
-    word = (u32(p) << (32 - 8 * n)) & 0x0F0F0F0F
-    return (word >> 24) + 10 * ((word >> 16) & 15) + 100 * ((word >> 8) & 15)
+    """Value of the 1 to 3 digits at p, without a branch: each digit has its place in the word.
 
-
-@part
-def fits(n: int) -> int:
-    return (n >= 1) & (n <= 3)
-
-
-@part
-def leads_zero(p: int, n: int) -> int:
-    return (u8(p) == 48) & (n > 1)
+    -1 where it begins with a zero that is not alone.
+    """
+    digits = (u32(p) << (32 - 8 * n)) & 0x0F0F0F0F
+    value = (digits >> 24) + 10 * ((digits >> 16) & 15) + 100 * ((digits >> 8) & 15)
+    return value | ((value - LEAST[n]) >> 63)
 
 
 @part
@@ -182,33 +180,26 @@ def read_ipv4(p: int, e: int, out: int) -> int:
     Four parts, 0 to 255, no leading zeros; what follows may be anything.  Nearly all are read by the places of their
     dots, without a branch that depends on the number of digits; the rest byte by byte.
     """
-    digits = rangemask(p, 48, 57)
     dots = eqmask(p, 46)
-    n = ctz((digits | dots) ^ ALL | (1 << 32))
+    n = ctz((rangemask(p, 48, 57) | dots) ^ ALL | (1 << 32))
     dots &= (1 << n) - 1
     a = ctz(dots | (1 << 40))
     dots &= dots - 1
-    b = ctz(dots | (1 << 40))
+    b = ctz(dots | (1 << 40)) - a - 1
     dots &= dots - 1
-    c = ctz(dots | (1 << 40))
-    dots &= dots - 1
-    na = a
-    nb = b - a - 1
-    nc = c - b - 1
-    nd = n - c - 1
-    if dots != 0 or c == 40 or not (fits(na) & fits(nb) & fits(nc) & fits(nd)):
+    c = ctz(dots | (1 << 40)) - a - b - 2
+    d = n - a - b - c - 3
+    # from 1 to 3 digits each: no difference is negative.  A dot that is not there is far away.
+    if dots & (dots - 1) != 0 or (a - 1) | (b - 1) | (c - 1) | (d - 1) | (3 - a) | (3 - b) | (3 - c) | (3 - d) < 0:
         return slow_ipv4(p, e, out)
-    pb = p + a + 1
-    pc = p + b + 1
-    pd = p + c + 1
-    va = octet(p, na)
-    vb = octet(pb, nb)
-    vc = octet(pc, nc)
-    vd = octet(pd, nd)
-    zeros = leads_zero(p, na) | leads_zero(pb, nb) | leads_zero(pc, nc) | leads_zero(pd, nd)
-    if zeros | (va > 255) | (vb > 255) | (vc > 255) | (vd > 255) | (p + n > e):
+    first = octet(p, a)
+    second = octet(p + a + 1, b)
+    third = octet(p + a + b + 2, c)
+    last = octet(p + a + b + c + 3, d)
+    # none is negative, and none has a bit above the eighth
+    if (first | second | third | last) & ~255 != 0 or p + n > e:
         return slow_ipv4(p, e, out)
-    put64(out, (va << 24) | (vb << 16) | (vc << 8) | vd)
+    put64(out, (first << 24) | (second << 16) | (third << 8) | last)
     return p + n
 
 
