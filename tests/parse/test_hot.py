@@ -56,22 +56,33 @@ def test_code_is_made_once_and_kept(program: Program, formats: FormatSet, tmp_pa
 def test_other_lines_are_added(program: Program, formats: FormatSet) -> None:
     """A log of other lines has code made that covers both."""
     lines = busy_lines(formats, 1, 0)
-    first, _ = hot.find(program, frozenset({30, 4870}), compile_it=True) or (frozenset(), None)
-    watch = hot.Watch(program)
-    columns(program, joined(lines[:1] * 1200), watch)
-    assert first < watch.covered
-    assert hot.find(program, frozenset({3}), compile_it=False) is None
+    first, second = hot.Watch(program), hot.Watch(program)
+    columns(program, joined(lines[1:2] * 800), first)
+    columns(program, joined(lines[:1] * 1200), second)
+    assert first.covered < second.covered
+    assert hot.find(program, frozenset({3}), second.group, compile_it=False) is None
+
+
+def test_logs_that_begin_otherwise_have_code_of_their_own(program: Program, formats: FormatSet, tmp_path: Path) -> None:
+    """A query log of BIND's own and a syslog file do not make each other's code larger."""
+    queries = b"27-Oct-2024 01:17:28.622 queries: info: client 192.0.2.3#1035: query: a.example IN A +"
+    watches = [hot.Watch(program), hot.Watch(program)]
+    for watch, line in zip(watches, (queries, busy_lines(formats, 1, 0)[0]), strict=True):
+        columns(program, joined([line] * 1500), watch)
+    assert watches[0].covered
+    assert not watches[0].covered & watches[1].covered
+    assert len(list(tmp_path.glob("straight-*"))) == 2
 
 
 def test_damaged_code_is_made_anew(program: Program, tmp_path: Path) -> None:
     """A file of the cache that is not whole is not used."""
     rows = frozenset({30, 4870})
-    hot.find(program, rows, compile_it=True)
+    hot.find(program, rows, 1, compile_it=True)
     path = next(tmp_path.glob("straight-*"))
     path.write_bytes(path.read_bytes()[:-9])
     hot._LOADED.clear()
-    assert hot.find(program, rows, compile_it=False) is None
-    assert hot.find(program, rows, compile_it=True) is not None
+    assert hot.find(program, rows, 1, compile_it=False) is None
+    assert hot.find(program, rows, 1, compile_it=True) is not None
 
 
 def test_small_logs_compile_nothing(formats: FormatSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
