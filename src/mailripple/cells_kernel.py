@@ -7,7 +7,7 @@ entity's cell.  Cells of the same entity and window may occur more than once; th
 
 from __future__ import annotations
 
-from mailripple.parse.native import entry, i64, mulmix, part, prefetch, put16, put32, put64, shr, u16, u32
+from mailripple.parse.native import add16, entry, i64, mulmix, part, prefetch, put16, put32, put64, shr, u16, u32
 from mailripple.parse.text import K1, K2
 
 # words of the state block
@@ -178,7 +178,7 @@ def add_up(table: int, mask: int, used: int, rows: int, begin: int, end: int) ->
         if 2 * i64(used) > mask:
             return n
         cell = rows + CELL * n
-        ahead = cell + 8 * CELL if n + 8 < end else cell
+        ahead = cell + 16 * CELL if n + 16 < end else cell
         place = table + TOTAL * (mix(i64(ahead), i64(ahead + 8) & 0xFF) & mask)
         prefetch(place)
         prefetch(place + TOTAL - 1)
@@ -193,8 +193,7 @@ def add_up(table: int, mask: int, used: int, rows: int, begin: int, end: int) ->
             put64(slot, key)
             put64(slot + 8, kind)
             put64(used, i64(used) + 1)
-        for k in range(16):
-            put32(slot + 16 + 4 * k, u32(slot + 16 + 4 * k) + u16(cell + 16 + 2 * k))
+        add16(slot + 16, cell + 16)
     return end
 
 

@@ -420,8 +420,8 @@ def stitch(state: int, cols: int, stride: int, begin: int, end: int) -> int:
             if crowded(state, HANDED) or crowded(state, SESSIONS):
                 return n
         col = cols + 8 * n
-        if n + 8 < end:
-            ahead = col + 64
+        if n + 16 < end:
+            ahead = col + 128
             key = join_keys(i64(ahead + C_SERVER * stride), i64(ahead + C_QUEUE * stride))
             prefetch(i64(state + MESSAGES) + SLOT * (shr(key, 1) & mask))
             if i64(ahead + C_CODE * stride) & 0xFF == L.KIND_TO:

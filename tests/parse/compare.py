@@ -19,6 +19,7 @@ from mailripple.parse import layout as L
 from mailripple.parse import naive
 from mailripple.parse.compile import compile_formats
 from mailripple.parse.events import Parsed, Parser
+from mailripple.parse.hot import compiled
 from mailripple.parse.naive_records import Table
 from mailripple.tables import KINDS, QTYPES
 
@@ -93,12 +94,20 @@ def pieces_of(parser: Parser, text: bytes) -> Iterator[Parsed]:
 
 
 class Comparison:
-    """Reads texts by the kernel and by the reference."""
+    """Reads texts by the kernel and by the reference.
 
-    def __init__(self, formats: FormatSet, *, seed: int = 7, capacity: int = 1 << 12, base: str = "base.example") -> None:
+    `hot`: rows for which the kernel has straight code; it does not tell where the fields stand, so they are left out.
+    """
+
+    def __init__(
+        self, formats: FormatSet, *, seed: int = 7, capacity: int = 1 << 12, base: str = "base.example", hot: Iterable[int] | None = None
+    ) -> None:
         self.formats = formats
         self.program = compile_formats(formats)
-        self.parser = Parser(self.program, seed, wide=True, capacity=capacity)
+        self.wide = hot is None
+        self.parser = Parser(self.program, seed, wide=self.wide, capacity=capacity)
+        if hot is not None:
+            self.parser.use(compiled(self.program, frozenset(hot)))
         self.base = self.parser.base(base)
         self._ids = [p.id for p in formats.patterns]
         self._number = {name: i for i, name in enumerate(self._ids)}
@@ -123,8 +132,8 @@ class Comparison:
         before = out.lines
         events, tally = piece.events, piece.tally
         columns = events.columns.T.tolist()
-        assert events.wide is not None
-        for row, places in zip(columns, events.wide.tolist(), strict=True):
+        wide = events.wide.tolist() if events.wide is not None else [[(0, -1)] * L.NSLOTS] * len(columns)
+        for row, places in zip(columns, wide, strict=True):
             found = dict(zip(L.COLUMNS, row, strict=True))
             fields = {s: events.field(text, at, n) for s, (at, n) in zip(SLOTS, places, strict=True) if n >= 0}
             kind = found["code"] & 0xFF
@@ -195,7 +204,7 @@ class Comparison:
         }
         if kind >= L.KIND_FROM:
             columns |= self._mail_columns(f, kind, len(rcpts))
-        return Verdict(number, dict(f), columns, rcpts)
+        return Verdict(number, dict(f) if self.wide else {}, columns, rcpts)
 
     def _mail_columns(self, f: dict[str, bytes], kind: int, rcpts: int) -> dict[str, int]:
         account = f.get("sasl_user", f.get("user"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from mailripple.parse import layout as L
 from mailripple.parse.native import (
+    add16,
+    clz,
     ctz,
     entry,
     eqmask,
@@ -15,6 +17,7 @@ from mailripple.parse.native import (
     put16,
     put32,
     put64,
+    rangemask,
     shr,
     u8,
     u16,
@@ -253,6 +256,21 @@ def mixed(a: int, b: int) -> int:
 @entry
 def mask(a: int, b: int) -> int:
     return eqmask(a, b)
+
+
+@entry
+def between_bytes(a: int, low: int, high: int) -> int:
+    return rangemask(a, low, high)
+
+
+@entry
+def leading(a: int, b: int) -> int:
+    return clz(a)
+
+
+@entry
+def sixteen(a: int, b: int) -> int:
+    add16(a, b)
 
 
 @entry

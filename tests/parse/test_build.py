@@ -37,7 +37,7 @@ package, here, user = sys.argv[1:]
 sys.path[:0] = [package, here]
 import tiny
 from mailripple.parse import build, cache
-build.compile_modules([tiny], build._machine())
+build.compile_modules([tiny], build.target_machine())
 tempfile.tempdir = None
 if user:
     os.setgroups([])

@@ -59,11 +59,12 @@ def test_assignments_in_place(kernels: Kernels, a: int, b: int) -> None:
 
 @given(a=NUMBERS, b=NUMBERS)
 def test_bits(kernels: Kernels, a: int, b: int) -> None:
-    """shr shifts zeros in, ctz counts trailing zeros, mulmix folds the 128-bit product."""
+    """shr shifts zeros in, ctz and clz count trailing and leading zeros, mulmix folds the 128-bit product."""
     mask = (1 << 64) - 1
     assert kernels.shifted(a, b) & mask == (a & mask) >> (b & 63)
     if a:
         assert kernels.zeros(a, 0) == ((a & mask) & -(a & mask)).bit_length() - 1
+        assert kernels.leading(a, 0) == 64 - (a & mask).bit_length()
     product = (a & mask) * (b & mask)
     assert kernels.mixed(a, b) == wrapped((product & mask) ^ (product >> 64))
 
@@ -77,6 +78,23 @@ def test_loads_at_any_place(kernels: Kernels, data: bytes, at: int, byte: int) -
         assert load(address, at) == int.from_bytes(data[at : at + width], "little")
     assert kernels.load64(address, at) == int.from_bytes(data[at : at + 8], "little", signed=True)
     assert kernels.mask(address + at, byte) == sum(1 << i for i in range(32) if data[at + i] == byte)
+
+
+@given(data=st.binary(min_size=32, max_size=32), low=st.integers(0, 255), high=st.integers(0, 255))
+def test_ranges_of_bytes(kernels: Kernels, data: bytes, low: int, high: int) -> None:
+    """rangemask marks the bytes from low to high, both included; at least low is one of them."""
+    low, high = sorted((low, high))
+    place = np.frombuffer(data, np.uint8).ctypes.data
+    assert kernels.between_bytes(place, low, high) == sum(1 << i for i in range(32) if low <= data[i] <= high)
+
+
+@given(data=st.binary(min_size=96, max_size=96))
+def test_sixteen_counters_at_once(kernels: Kernels, data: bytes) -> None:
+    """add16 adds 16-bit counters to 32-bit ones, each to its own, and none to its neighbour."""
+    totals, counters = np.frombuffer(data[:64], np.uint32).copy(), np.frombuffer(data[64:], np.uint16).copy()
+    expected = (totals.astype(np.uint64) + counters) & 0xFFFFFFFF
+    kernels.sixteen(totals.ctypes.data, counters.ctypes.data)
+    assert totals.tolist() == expected.tolist()
 
 
 @given(value=NUMBERS, at=st.integers(0, 16))

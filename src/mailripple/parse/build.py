@@ -24,6 +24,10 @@ class Kernels:
     def __init__(self, modules: Sequence[ModuleType]) -> None:
         self._entries = _load(modules)
 
+    def address(self, name: str) -> int:
+        """Where an entry stands, for code that is compiled later."""
+        return int(ctypes.cast(self._entries[name], ctypes.c_void_p).value or 0)  # type: ignore[arg-type]
+
     def __getattr__(self, name: str) -> Callable[..., int]:
         try:
             return self._entries[name]
@@ -31,14 +35,18 @@ class Kernels:
             raise AttributeError(name) from None
 
 
-def _machine() -> Any:
+def target_machine() -> Any:
+    """LLVM's description of this processor."""
     import llvmlite.binding as llvm
 
     for start in ("initialize_native_target", "initialize_native_asmprinter"):
         getattr(llvm, start)()
     target = llvm.Target.from_default_triple()
+    features = llvm.get_host_cpu_features()
+    if features.get("avx512f"):  # its masks take longer to reach an ordinary register than those of AVX2: 3 % in all
+        features["avx512f"] = False
     return target.create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, codemodel="jitdefault"
+        cpu=llvm.get_host_cpu_name(), features=features.flatten(), opt=3, codemodel="jitdefault"
     )
 
 
@@ -59,9 +67,14 @@ def digest(modules: Sequence[ModuleType]) -> str:
 
 def compile_modules(modules: Sequence[ModuleType], machine: Any) -> bytes:
     """Object code of all kernel functions of the modules."""
+    return compile_text(translate(functions_of(modules)), machine)
+
+
+def compile_text(text: str, machine: Any) -> bytes:
+    """Object code of a module in LLVM's text form."""
     import llvmlite.binding as llvm
 
-    module = llvm.parse_assembly(translate(functions_of(modules)))
+    module = llvm.parse_assembly(text)
     module.triple = machine.triple
     module.data_layout = str(machine.target_data)
     module.verify()
@@ -75,14 +88,8 @@ def compile_modules(modules: Sequence[ModuleType], machine: Any) -> bytes:
 def _load(modules: Sequence[ModuleType]) -> dict[str, Callable[..., int]]:
     import inspect
 
-    import llvmlite.binding as llvm
-
-    machine = _machine()
-    code = _cached(modules, machine)
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
-    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-    engine.finalize_object()
-    _ENGINES.append(engine)
+    machine = target_machine()
+    engine = load_object(_cached(modules, machine), machine)
     entries: dict[str, Callable[..., int]] = {}
     for function in functions_of(modules):
         if function.__kernel__ == "entry":  # type: ignore[attr-defined]
@@ -92,25 +99,42 @@ def _load(modules: Sequence[ModuleType]) -> dict[str, Callable[..., int]]:
     return entries
 
 
+def load_object(code: bytes, machine: Any) -> Any:
+    """Bring object code into memory for as long as the process lives; the engine that knows its addresses."""
+    import llvmlite.binding as llvm
+
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    _ENGINES.append(engine)
+    return engine
+
+
 def _cached(modules: Sequence[ModuleType], machine: Any) -> bytes:
     """The object code from the cache if it is whole, else made anew and kept there if that is possible."""
     directory = cache_directory()
     if directory is None:
         return compile_modules(modules, machine)
     path = directory / f"kernels-{digest(modules)}.o"
-    try:
-        stored = path.read_bytes()
-        if hashlib.sha256(stored[32:]).digest() == stored[:32]:
-            return stored[32:]
-    except OSError:
-        pass
-    code = compile_modules(modules, machine)
-    _keep(path, hashlib.sha256(code).digest() + code)
+    code = read_kept(path)
+    if code is None:
+        code = compile_modules(modules, machine)
+        keep(path, code)
     return code
 
 
-def _keep(path: Path, content: bytes) -> None:
+def read_kept(path: Path) -> bytes | None:
+    """What `keep` wrote there, if it is there and whole."""
+    try:
+        stored = path.read_bytes()
+    except OSError:
+        return None
+    return stored[32:] if hashlib.sha256(stored[32:]).digest() == stored[:32] else None
+
+
+def keep(path: Path, content: bytes) -> None:
     """Write whole or not at all: another process may be reading.  A full disk is no reason to stop."""
+    content = hashlib.sha256(content).digest() + content
     part: Path | None = None
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as out:

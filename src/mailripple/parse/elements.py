@@ -13,16 +13,16 @@ from mailripple.parse.emit import (
     slot_begin,
     slot_end,
 )
-from mailripple.parse.native import i64, part, put64, u8
+from mailripple.parse.native import ctz, eqmask, i64, part, put64, rangemask, u8
 from mailripple.parse.objects import read_record
 from mailripple.parse.rows import read_columns
 from mailripple.parse.text import (
+    ALL,
     V4_KEY,
     equal,
     find_byte,
     find_text,
     hex_value,
-    is_alnum,
     is_digit,
     read_ipv4,
     scan_path,
@@ -135,11 +135,12 @@ def read_peer(ctx: int, slot: int, ip_slot: int, p: int, e: int) -> int:
 def skip_program(p: int, e: int) -> int:
     """End of a program's name: letters, digits and `-_./@+`."""
     while p < e:
-        c = u8(p)
-        if not is_alnum(c) and c != 45 and c != 46 and c != 47 and c != 64 and c != 95 and c != 43:
-            break
-        p += 1
-    return p
+        mask = rangemask(p, 97, 122) | rangemask(p, 45, 57) | rangemask(p, 64, 90)
+        others = (mask | eqmask(p, 95) | eqmask(p, 43)) ^ ALL
+        if others != 0:
+            return min(p + ctz(others), e)
+        p += 32
+    return min(p, e)
 
 
 @part

@@ -7,8 +7,9 @@ a seeded hash whose text is kept once in the dictionary (16-byte slots: key, pla
 from __future__ import annotations
 
 from mailripple.parse import layout as L
-from mailripple.parse.native import i64, part, put32, put64, u8
+from mailripple.parse.native import i64, part, put32, put64, shr, u8
 from mailripple.parse.text import (
+    HIGH,
     TEXT_KEY,
     V4_KEY,
     find_last_byte,
@@ -205,9 +206,21 @@ def slot_number(ctx: int, slot: int, limit: int) -> int:
     """Value of a slot of digits, at most `limit`."""
     if i64(ctx + L.HAVE) & (1 << slot) == 0:
         return 0
+    return number(slot_begin(ctx, slot), slot_end(ctx, slot), limit)
+
+
+@part
+def number(p: int, e: int, limit: int) -> int:
+    """Value of the digits in [p, e), at most `limit`; 0 where something else stands among them."""
+    n = e - p
+    if n > 0 and n <= 8:  # eight digits at once: pairs, then fours, then all
+        word = (i64(p) << (64 - 8 * n)) | (0x3030303030303030 & ((1 << (64 - 8 * n)) - 1))
+        digits = word - 0x3030303030303030
+        if (digits | (digits + 0x7676767676767676)) & HIGH == 0:
+            digits = (digits * 10) + shr(digits, 8)
+            pairs = (digits & 0x000000FF000000FF) * 0x000F424000000064
+            return min(shr(pairs + (shr(digits, 16) & 0x000000FF000000FF) * 0x0000271000000001, 32), limit)
     value = 0
-    p = slot_begin(ctx, slot)
-    e = slot_end(ctx, slot)
     while p < e:
         c = u8(p)
         if not is_digit(c):
@@ -279,15 +292,20 @@ def emit(ctx: int, pattern: int, kind: int, rcpt0: int) -> int:
 def emit_mail(ctx: int, col: int, stride: int, count: int, kind: int) -> int:
     """The columns that only mail and POP3/IMAP events have; DNS events leave them as they are."""
     have = i64(ctx + L.HAVE)
-    account = L.SLOT_SASL if have & (1 << L.SLOT_SASL) else L.SLOT_USER
-    link = L.SLOT_MSGID if kind == L.KIND_MSGID else L.SLOT_NEW_QID
-    if kind == L.KIND_FROM and have & (1 << L.SLOT_NEW_QID) == 0:
-        link = L.SLOT_MSGID
-    put64(col + 6 * stride, slot_name(ctx, account))
-    put64(col + 7 * stride, slot_hash(ctx, L.SLOT_QID))
-    put64(col + 8 * stride, slot_hash(ctx, link))
+    if kind == L.KIND_MSGID or (kind == L.KIND_FROM and have & (1 << L.SLOT_NEW_QID) == 0):
+        link = slot_hash(ctx, L.SLOT_MSGID)
+    else:
+        link = slot_hash(ctx, L.SLOT_NEW_QID)
     sensed = have & (1 << L.SLOT_QID) == 0 and have & (1 << L.SLOT_CLIENT) != 0
-    put64(col + 9 * stride, slot_lower_hash(ctx, L.SLOT_MAILER if kind == L.KIND_TO and not sensed else L.SLOT_FROM))
+    if kind == L.KIND_TO and not sensed:
+        sender = slot_lower_hash(ctx, L.SLOT_MAILER)
+    else:
+        sender = slot_lower_hash(ctx, L.SLOT_FROM)
+    sasl = have & (1 << L.SLOT_SASL)
+    put64(col + 6 * stride, slot_name(ctx, L.SLOT_SASL) if sasl else slot_name(ctx, L.SLOT_USER))
+    put64(col + 7 * stride, slot_hash(ctx, L.SLOT_QID))
+    put64(col + 8 * stride, link)
+    put64(col + 9 * stride, sender)
     put64(col + 10 * stride, count)
     put64(col + 11 * stride, slot_number(ctx, L.SLOT_PID, 1 << 40))
     put64(col + 12 * stride, i64(ctx + L.RELAY_KEY) if have & (1 << L.SLOT_RELAY_IP) else 0)

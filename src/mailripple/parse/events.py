@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mailripple.formats.language import readings
-from mailripple.parse import clock, elements, emit, keys, machine, objects, pick, rows, text
+from mailripple.parse import hot, objects
 from mailripple.parse import layout as L
 from mailripple.parse.build import Kernels
 from mailripple.parse.compile import PatternName, Program
@@ -104,7 +104,7 @@ class Parsed:
 @functools.cache
 def kernels() -> Kernels:
     """The parsing kernels, compiled or loaded once a process."""
-    return Kernels([text, clock, emit, objects, rows, elements, pick, keys, machine])
+    return Kernels(hot.MODULES)
 
 
 class Parser:
@@ -120,6 +120,8 @@ class Parser:
         self._ctx = np.zeros(L.CTX_WORDS, np.int64)
         self._keep: dict[int, npt.NDArray[np.generic]] = {}
         self._slots = 1 << 17
+        self._run: hot.Run = self._kernels.run
+        self._watch = None if wide else hot.Watch(program)  # straight code does not know where each field stands
         self._build()
 
     def _set(self, where: int, value: int) -> None:
@@ -142,6 +144,8 @@ class Parser:
         self._own(L.SLOTS, np.zeros(2 * L.NSLOTS, np.int64))
         self._own(L.STACK, np.zeros(6 * L.STACK_DEPTH, np.int64))
         self._own(L.SCRATCH, np.zeros(8, np.int64))
+        self._set(L.INTERPRET, self._kernels.address("interpret"))
+        self._own(L.HITS, np.zeros(len(self.program.ops), np.int64))
         self._own(L.COLS, np.zeros((len(L.COLUMNS), capacity), np.int64))
         self._own(L.PCOUNT, np.zeros(len(self.patterns) + 1, np.int64))
         self._own(L.REJECTS, np.zeros((2, capacity), np.int64))
@@ -239,6 +243,15 @@ class Parser:
         self._set(L.DICT_MASK, self._slots - 1)
         self._set(L.DICT_FREE, self._slots // 2 - self._get(L.DICT_N))
 
+    def use(self, run: hot.Run) -> None:
+        """Parse by this code from now on: the interpreter, or straight code of the same program (see `hot`)."""
+        self._run = run
+
+    @property
+    def hits(self) -> IntArray:
+        """(rows,) how often the interpreter came by each row; 0 for rows that end nothing."""
+        return np.asarray(self._keep[L.HITS], np.int64)
+
     def key(self, text: bytes, kind: int = 0) -> int:
         """The key that the kernel gives to `text`: kind 0 a name, 1 an address, 2 a queue id."""
         buffer = np.frombuffer(text + bytes(_PADDING), np.uint8)
@@ -280,10 +293,14 @@ class Parser:
                 self._set(where, 0)
             self._keep[L.PCOUNT].fill(0)
             self._keep[L.OTHER].fill(0)
-            stop = int(self._kernels.run(self._ctx.ctypes.data, position, end))
+            stop = int(self._run(self._ctx.ctypes.data, position, end))
             if stop == position:
                 self._grow()
                 continue
+            if self._watch is not None:
+                faster = self._watch.seen(self._get(L.LINES), stop - position, self.hits)
+                if faster is not None:
+                    self.use(faster)
             yield Parsed(self._events(), self._tally(), position - address, stop - position)
             position = stop
 

@@ -87,8 +87,10 @@ from mailripple.tables import FIELDS
     INNER_ROW,
     SIDE_CAP,
     SIDE_KEPT,
-) = range(0, 608, 8)
-CTX_WORDS: Final = 76
+    HITS,
+    INTERPRET,
+) = range(0, 624, 8)
+CTX_WORDS: Final = 78
 
 #: What a stamp says: nothing; no year; no offset; everything.
 NO_TIME, CIVIL_NO_YEAR, CIVIL, UTC = 0, 1, 2, 3

@@ -56,6 +56,7 @@ def dispatch(ctx: int) -> int:
             found = program_row(ctx, slash, e)
     if found < 0:
         count_other(ctx, name_key(ctx, p, min(e - p, 64)))
+    put64(ctx + L.KNOWN, 1)
     return found
 
 
@@ -128,6 +129,14 @@ def restore(ctx: int, depth: int) -> int:
 
 
 @part
+def hit(ctx: int, row: int) -> int:
+    """Count that the program came by this row, for `hot` to see what is often used; the row."""
+    at = i64(ctx + L.HITS) + (row - i64(ctx + L.OPS)) // L.ROW
+    put64(at, i64(at) + 1)
+    return row
+
+
+@part
 def finish(ctx: int, row: int, op: int, rcpt0: int) -> int:
     """The line is understood: count its pattern, and write the event if it is one."""
     count_pattern(ctx, i64(row + 8))
@@ -194,22 +203,22 @@ def execute(ctx: int, pc: int, p: int, e: int) -> int:
             p = run_keys(ctx, row, p, e) if op == L.KEYS else pick(ctx, row, p)
             following += i64(row + 8) * ROW_BYTES
         elif op == L.JUMP:
-            following = ops + i64(row + 32) * ROW_BYTES
+            following = ops + i64(hit(ctx, row) + 32) * ROW_BYTES
             continue
         elif op == L.STATUS_OP:
             set_status(ctx, row, p, e)
             continue
         elif op == L.DISPATCH:
+            hit(ctx, row)
             pc = dispatch(ctx)
             if pc < 0:
                 return 0
             following = ops + pc * ROW_BYTES
             depth = 0
-            put64(ctx + L.KNOWN, 1)
             continue
         elif op == L.EMIT or op == L.SKIP:
             if p == e:
-                return finish(ctx, row, op, rcpt0)
+                return finish(ctx, hit(ctx, row), op, rcpt0)
             p = -1
         elif op == L.ENTER:
             p = enter(ctx, row, following)
@@ -273,6 +282,12 @@ def run(ctx: int, p: int, end: int) -> int:
         put64(ctx + L.LINES, i64(ctx + L.LINES) + 1)
         p = stop + 1
     return p
+
+
+@entry
+def interpret(ctx: int, pc: int, start: int, e: int) -> int:
+    """`execute`, to be called by code that was compiled for the usual lines when it meets an unusual one."""
+    return execute(ctx, pc, start, e)
 
 
 @entry

@@ -53,12 +53,16 @@ def _operation(name: str) -> Callable[..., int]:
 #: Loads (zero-extended) and stores by address.
 u8, u16, u32, i64 = (_operation(n) for n in ("u8", "u16", "u32", "i64"))
 put8, put16, put32, put64 = (_operation(n) for n in ("put8", "put16", "put32", "put64"))
-#: Logical shift right; number of trailing zero bits of a word that is not 0.
-shr, ctz = _operation("shr"), _operation("ctz")
+#: Logical shift right; number of trailing zero bits, and of leading ones, of a word that is not 0.
+shr, ctz, clz = _operation("shr"), _operation("ctz"), _operation("clz")
 #: Bit i is set where the byte at address + i equals `byte`, i in 0..31: one vector comparison.
 eqmask = _operation("eqmask")
+#: The same for bytes from `low` to `high`.
+rangemask = _operation("rangemask")
 #: Ask for a cache line; harmless whatever the address is.
 prefetch = _operation("prefetch")
+#: Add the 16 counters of 16 bits at the second address to the 16 of 32 bits at the first, which wrap.
+add16 = _operation("add16")
 #: Low half xor high half of the 128-bit product: the mixing step of the wyhash family of hash functions.
 mulmix = _operation("mulmix")
 
@@ -86,17 +90,17 @@ def translate(functions: Sequence[Callable[..., Any]]) -> str:
         declared.attributes.add("nounwind")
         known[function] = declared
     for function in functions:
-        _Body(module, known, function).compile()
+        Body(module, known, function).compile()
     return str(module)
 
 
 _COMPARE = {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 _LOADS = {"u8": 8, "u16": 16, "u32": 32, "i64": 64}
 _STORES = {"put8": 8, "put16": 16, "put32": 32, "put64": 64}
-_ONE_ARGUMENT = (*_LOADS, "ctz", "prefetch")
+_ARGUMENTS = {**dict.fromkeys((*_LOADS, "ctz", "clz", "prefetch"), 1), "rangemask": 3}
 
 
-class _Body:
+class Body:
     """Translates one function."""
 
     def __init__(self, module: Any, known: dict[Callable[..., Any], Any], function: Callable[..., Any]) -> None:
@@ -378,8 +382,8 @@ class _Body:
             return self.b.select(self.b.icmp_signed(order, arguments[0], arguments[1]), arguments[0], arguments[1])
         name = getattr(function, "__operation__", None)
         if name is not None:
-            if len(arguments) != (1 if name in _ONE_ARGUMENT else 2):
-                raise self.fail(node, f"{name} takes {1 if name in _ONE_ARGUMENT else 2} arguments")
+            if len(arguments) != _ARGUMENTS.get(name, 2):
+                raise self.fail(node, f"{name} takes {_ARGUMENTS.get(name, 2)} arguments")
             return operate(self, name, arguments)
         if function not in self.known:
             raise self.fail(node, f"{ast.unparse(node.func)} is no kernel function")
@@ -388,7 +392,7 @@ class _Body:
         return self.b.call(self.known[function], arguments)
 
 
-def operate(body: _Body, name: str, arguments: Sequence[Any]) -> Any:
+def operate(body: Body, name: str, arguments: Sequence[Any]) -> Any:
     """One of the machine operations."""
     ir, b, word = body.ir, body.b, body.word
     byte, half = ir.IntType(8), ir.IntType(32)
@@ -404,6 +408,8 @@ def operate(body: _Body, name: str, arguments: Sequence[Any]) -> Any:
         return b.lshr(arguments[0], arguments[1])
     if name == "ctz":
         return b.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+    if name == "clz":
+        return b.ctlz(arguments[0], ir.Constant(ir.IntType(1), 1))
     if name == "mulmix":
         wide = ir.IntType(128)
         product = b.mul(b.zext(arguments[0], wide), b.zext(arguments[1], wide))
@@ -413,8 +419,25 @@ def operate(body: _Body, name: str, arguments: Sequence[Any]) -> Any:
         found = body.module.globals.get("llvm.prefetch.p0") or ir.Function(body.module, shape, "llvm.prefetch.p0")
         b.call(found, [b.inttoptr(arguments[0], byte.as_pointer()), half(0), half(3), half(1)])
         return body.const(0)
+    if name == "add16":
+        narrow, wider = (ir.VectorType(ir.IntType(bits), 16).as_pointer() for bits in (16, 32))
+        total, place = b.inttoptr(arguments[0], wider), b.inttoptr(arguments[1], narrow)
+        counters = b.zext(b.load(place, align=1), wider.pointee)
+        b.store(b.add(b.load(total, align=1), counters), total, align=1)
+        return body.const(0)
     vector = ir.VectorType(byte, 32)
     value = b.load(b.inttoptr(arguments[0], vector.as_pointer()), align=1)
-    one = b.insert_element(ir.Constant(vector, ir.Undefined), b.trunc(arguments[1], byte), half(0))
-    every = b.shuffle_vector(one, one, ir.Constant(ir.VectorType(half, 32), [0] * 32))
-    return b.zext(b.bitcast(b.icmp_unsigned("==", value, every), half), word)
+    every = [splat(body, argument) for argument in arguments[1:]]
+    if name == "eqmask":
+        found = b.icmp_unsigned("==", value, every[0])
+    else:
+        found = b.icmp_unsigned("<=", b.sub(value, every[0]), b.sub(every[1], every[0]))
+    return b.zext(b.bitcast(found, half), word)
+
+
+def splat(body: Body, value: Any) -> Any:
+    """A vector of 32 times the low byte of `value`."""
+    ir, b = body.ir, body.b
+    half, vector = ir.IntType(32), ir.VectorType(ir.IntType(8), 32)
+    one = b.insert_element(ir.Constant(vector, ir.Undefined), b.trunc(value, ir.IntType(8)), half(0))
+    return b.shuffle_vector(one, one, ir.Constant(ir.VectorType(half, 32), [0] * 32))
