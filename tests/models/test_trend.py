@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
-from mailripple.models.trend import bend, normal_tail, rising, theil_sen
+from mailripple.models.trend import _exact_tail, bend, normal_tail, rising, theil_sen
 
 
 def test_a_rise_is_told_from_chance() -> None:
@@ -13,6 +15,15 @@ def test_a_rise_is_told_from_chance() -> None:
     assert rising(np.arange(12.0)) < 1e-4
     assert rising(-np.arange(12.0)) == 1.0
     assert rising(np.array([1.0, 2, 3, 4])) == rising(np.ones(50)) == 1.0
+
+
+def test_few_values_are_counted_out() -> None:
+    """The null distribution of few values is that of all their orders."""
+    for n in (5, 6):
+        orders = [np.array(p, np.float64) for p in itertools.permutations(range(n))]
+        scores = [float(np.sum(np.triu(np.sign(o[None, :] - o[:, None]), 1))) for o in orders]
+        for score in sorted(set(scores)):
+            assert _exact_tail(n, score) == pytest.approx(np.mean([s >= score for s in scores]))
 
 
 @pytest.mark.parametrize("r", [0.0, 0.4, 0.7])
