@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mailripple import reporting
 from mailripple.config import ReadOptions, ReportOptions
 from mailripple.formats import load_formats, read_format
 from mailripple.reporting import check_formats, list_formats, report, with_own
@@ -28,6 +29,19 @@ def test_a_report_is_written_where_it_is_wanted(log: Path, tmp_path: Path) -> No
     assert report([str(log)], OPTIONS, ReportOptions(), window_s=None, json_to=str(out), rejects_to=None) is False
     assert out.read_bytes().endswith(b"}\n")
     assert json.loads(out.read_text())["totals"]["N_from"] == 10
+
+
+def test_files_are_written_before_the_text(log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader of the text that goes away (`| head`) does not cost the page."""
+
+    def gone(summary: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(reporting, "print_text", gone)
+    out = tmp_path / "page.html"
+    with pytest.raises(BrokenPipeError):
+        report([str(log)], OPTIONS, ReportOptions(), window_s=None, json_to=None, rejects_to=None, html_to=str(out))
+    assert out.read_bytes().startswith(b"<!doctype html>")
 
 
 def test_damage_is_told_to_the_caller(log: Path, tmp_path: Path) -> None:

@@ -44,8 +44,6 @@ def report(
         summary.grep.update(grep_totals(arguments, result.dns_sources()))
     if json_to is not None:
         write_whole(json_to, msgspec.json.encode(summary.as_json()) + b"\n")
-    elif html_to != "-":
-        print_text(summary)
     if html_to is not None:
         from mailripple.outputs.page import page
 
@@ -54,6 +52,8 @@ def report(
         from mailripple.outputs.paper import write_figures
 
         write_figures(summary, figures_to)
+    if json_to is None and html_to != "-":
+        print_text(summary)  # last: whoever reads it may go away (`| head`), and the files are there
     return any(notice.level == "warning" for notice in result.notices)
 
 

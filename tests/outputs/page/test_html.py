@@ -17,7 +17,7 @@ import pytest
 
 from mailripple.models.findings import Estimate
 from mailripple.outputs.page import page
-from mailripple.outputs.page.html import interval, length_text, number, p_text, symbol
+from mailripple.outputs.page.html import interval, length_text, number, p_text, prose, symbol
 from mailripple.outputs.summary import MAX_WINDOWS, Series, Summary
 from tests.outputs.page.sample import HOSTILE, hostile, sample
 
@@ -155,7 +155,17 @@ def test_numbers_are_written_for_people() -> None:
         "8.256", "0.000", "1,234", "\u221212.35", "1.00e+09", "not known", "no bound",
     ]  # fmt: skip
     assert interval(Estimate("x", 1, math.nan, math.nan)) == "not known"
-    assert [p_text(p) for p in (0.5, 1e-9, math.nan)] == ["0.5000", "< 0.0001", "not known"]
+    assert [p_text(p) for p in (0.5, 1e-9, math.nan)] == ["= 0.5000", "< 0.0001", "not known"]
     assert [length_text(s) for s in (60, 300, 3600, 86_400, 61)] == ["1 minute", "5 minutes", "1 hour", "1 day", "61 seconds"]
-    assert symbol("N_<b>") == "<i>N</i><sub>&lt;b&gt;</sub>"
+    assert symbol("N_<br>") == "N_&lt;br&gt;"
+    assert symbol("N_SX/N_to") == "<i>N</i><sub>SX</sub>/<i>N</i><sub>to</sub>"
+    assert symbol("R^2 (by m_S)") == "<i>R</i><sup>2</sup> (by <i>m</i><sub>S</sub>)"
     assert len(HOSTILE) > 10
+
+
+def test_only_the_papers_symbols_are_set_in_sentences() -> None:
+    """A name from a log keeps every character, and its markup is escaped."""
+    assert prose("N_to ~ N_from, R^2 = 0") == "<i>N</i><sub>to</sub> ~ <i>N</i><sub>from</sub>, <i>R</i><sup>2</sup> = 0"
+    for text in ("N_to.example.test", "a.N_to", "x@N_to", "D_queue", "m_S@b.example", "R^20"):
+        assert prose(text) == text
+    assert prose("<b>N_to</b>\u202e") == "&lt;b&gt;<i>N</i><sub>to</sub>&lt;/b&gt;\\u202e"

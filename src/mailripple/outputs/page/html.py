@@ -10,13 +10,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+import re
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import jinja2
 import msgspec
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from mailripple import __version__
 from mailripple.models.findings import Estimate, Span
@@ -161,6 +162,7 @@ def _template() -> jinja2.Template:
         "interval": interval,
         "p": p_text,
         "symbol": symbol,
+        "prose": prose,
     }
     environment.globals |= {"local": local_time, "span": span_text}
     return environment.from_string(_asset("template.html.j2"))
@@ -242,13 +244,34 @@ def p_text(value: float) -> str:
     """A p-value."""
     if math.isnan(value):
         return "not known"
-    return "< 0.0001" if value < 1e-4 else f"{value:.4f}"
+    return "< 0.0001" if value < 1e-4 else f"= {value:.4f}"
 
 
 def symbol(text: str) -> Markup:
-    """`N_from` with its index set low."""
-    stem, _, index = shown(text).partition("_")
-    return Markup("<i>{}</i><sub>{}</sub>").format(stem, index) if index else Markup("<i>{}</i>").format(stem)
+    """An estimate's name as it is written by hand: `N_to/N_from` with indices set low, `R^2` with its power."""
+    return _set(shown(text), _NAME)
+
+
+def prose(text: str) -> Markup:
+    """A sentence with the paper's symbols set as `symbol` does; nothing else in it is touched."""
+    return _set(shown(text), _PAPER)
+
+
+#: A letter, with its index or power if it has one; and the paper's own alone: a sentence may hold names from a log.
+_NAME = re.compile(r"\b(?P<stem>[A-Za-z])(?:_(?P<index>[A-Za-z0-9]+)|\^(?P<power>[0-9])|\b)")
+_PAPER = re.compile(
+    r"(?<![\w.@-])(?P<stem>[NDmR])(?:_(?P<index>from|to|SS|SD|SX|S|P|q)|\^(?P<power>2))(?![\w@-]|\.\w)", re.ASCII
+)
+
+
+def _set(text: str, pattern: re.Pattern[str]) -> Markup:
+    out, done = Markup(), 0
+    for m in pattern.finditer(text):
+        out += escape(text[done : m.start()]) + Markup("<i>{}</i>").format(m["stem"])
+        for tag, part in (("sub", m["index"]), ("sup", m["power"])):
+            out += Markup("<{0}>{1}</{0}>").format(tag, part) if part else ""
+        done = m.end()
+    return out + escape(text[done:])
 
 
 def span_text(span: Span, summary: Summary) -> str:

@@ -217,6 +217,6 @@ if (size) {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", build);
 }
 let closed = [];
-addEventListener("beforeprint", () => { closed = all("details:not([open])"); for (const d of closed) d.open = true; });
+addEventListener("beforeprint", () => { closed = all("details:not([open]):not(.long)"); for (const d of closed) d.open = true; });
 addEventListener("afterprint", () => { for (const d of closed) d.open = false; });
 })();
