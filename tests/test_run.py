@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import lzma
 import os
@@ -103,6 +104,15 @@ def test_a_log_in_rotated_files_is_the_whole(tmp_path: Path, mail: list[str], qu
     parts = read(*data.draw(st.permutations(paths)))
     assert plain(parts.counts) == plain(whole.counts)
     assert sum(t.lines for t in parts.sources) == len(mail) + len(queries)
+
+
+def test_a_rotated_file_of_one_second_is_in_its_place(tmp_path: Path, mail: list[str]) -> None:
+    """Law 2: files that begin in the same second are read in the order of their rotation, however they are given."""
+    whole = plain(read(write(tmp_path / "mail.log", text_of(mail))).counts)
+    bounds = [0, 180, 181, len(mail)]
+    parts = [write(tmp_path / f"part.log.{9 - i}", text_of(mail[a:b])) for i, (a, b) in enumerate(itertools.pairwise(bounds))]
+    for order in itertools.permutations(parts):
+        assert plain(read(*order).counts) == whole
 
 
 @pytest.mark.parametrize("size", [1, 77, 4096, 1 << 20])

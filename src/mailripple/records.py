@@ -67,7 +67,7 @@ def read_records(
     parser = Parser(program, random_seed(), wide=True)
     pool = BufferPool()
     tallies = []
-    for i in by_first_moment(starts):
+    for i in by_first_moment(starts, sources):
         source, clock = sources[i], starts[i].map
         tally = SourceTally(source.name, server_name(source.name), len(program.patterns), looks[i].mail)
         tallies.append(tally)

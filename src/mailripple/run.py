@@ -31,7 +31,7 @@ from mailripple.parse.events import IntArray, Parsed, Parser, random_seed
 from mailripple.parse.prescan import Glimpse, Start, begin, glimpse, zone_notice
 from mailripple.parse.timemap import resolve
 from mailripple.parse.zone import Zone, year_of, zone
-from mailripple.sources import BufferPool, ChunkReader, Source, discover, head, server_name
+from mailripple.sources import BufferPool, ChunkReader, Source, discover, head, rotation, server_name
 from mailripple.tally import Reject, Sink, SourceTally
 
 Progress = Callable[[int], None]
@@ -201,7 +201,7 @@ def read_all(
         for s, g, b in zip(sources, looks, starts, strict=True)
         if (w := zone_notice(g, b, where))
     ]
-    order = by_first_moment(starts)
+    order = by_first_moment(starts, sources)
     tallies = [
         SourceTally(
             s.name, server_name(s.name), len(program.patterns), looks[i].mail or looks[i].events == 0, starts[i].assumed
@@ -256,9 +256,15 @@ def look_at(
     return looks, [starts[i] for i in range(len(sources))]
 
 
-def by_first_moment(starts: Sequence[Start]) -> list[int]:
-    """Numbers of the sources in the order in which they are read: by first moment, those without one last."""
-    return sorted(range(len(starts)), key=lambda i: (starts[i].first is None, starts[i].first or 0, i))
+def by_first_moment(starts: Sequence[Start], sources: Sequence[Source]) -> list[int]:
+    """Numbers of the sources in the order in which they are read: by first moment, those without one last.
+
+    Files that begin in the same second are in the order of their rotation: one may hold less than that second.
+    """
+    return sorted(
+        range(len(starts)),
+        key=lambda i: (starts[i].first is None, starts[i].first or 0, rotation(sources[i].name), i),
+    )
 
 
 def nothing_understood(tallies: Sequence[SourceTally], patterns: Sequence[PatternName]) -> None:

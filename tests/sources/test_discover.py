@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mailripple.errors import InputError, Notice
-from mailripple.sources.discover import Source, discover
+from mailripple.sources.discover import Source, discover, rotation
 
 
 def names(found: list[Source]) -> list[str]:
@@ -225,3 +225,11 @@ def test_unreadable_in_earnest(tmp_path: Path) -> None:
     found, notices = discover([str(tmp_path)])
     assert names(found) == ["a.log"]
     assert notices[0].level == "warning"
+
+
+def test_rotated_files_have_an_order_by_name() -> None:
+    """Dates go up, numbers go down, and the file that is still written is the last."""
+    dated = ["m-20240101.gz", "m-20240102T0101.gz", "m-20240102-235900", "m"]
+    assert sorted(dated[::-1], key=rotation) == dated
+    numbered = ["mail.log.10.gz", "mail.log.2.gz", "mail.log.1", "mail.log"]
+    assert sorted(numbered[::-1], key=rotation) == numbered

@@ -1,7 +1,7 @@
 """Raw input: finds the sources, unpacks them, cuts them into chunks of whole lines.  No log text is parsed here."""
 
 from mailripple.sources.chunks import CHUNK, MAX_LINE, PAD, BufferPool, Chunk, ChunkReader, head
-from mailripple.sources.discover import Source, discover, server_name
+from mailripple.sources.discover import Source, discover, rotation, server_name
 
 __all__ = [
     "CHUNK",
@@ -13,5 +13,6 @@ __all__ = [
     "Source",
     "discover",
     "head",
+    "rotation",
     "server_name",
 ]

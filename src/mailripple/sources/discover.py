@@ -200,9 +200,17 @@ def _is_file(name: str) -> bool:
         return True
 
 
-_ROTATED = re.compile(r"(?:[.-]\d{8}(?:[T-]?\d{4,6})?|\.\d{1,4})?(?:\.(?:gz|zst|zstd|xz|bz2))?$")
+_ROTATED = re.compile(r"(?:[.-](?P<day>\d{8}(?:[T-]?\d{4,6})?)|\.(?P<number>\d{1,4}))?(?:\.(?:gz|zst|zstd|xz|bz2))?$")
 
 
 def server_name(name: str) -> str:
     """What to call the server whose log names no host: the file's name without the marks of rotation and packing."""
     return _ROTATED.sub("", Path(name).name) or name
+
+
+def rotation(name: str) -> tuple[int, int]:
+    """Sorts the rotated files of a log, the oldest first, by name: dates go up, numbers go down, none is last."""
+    found = _ROTATED.search(name)
+    if found and found["day"]:
+        return 0, int(re.sub(r"\D", "", found["day"])[:14].ljust(14, "0"))
+    return (0, -int(found["number"])) if found and found["number"] else (1, 0)
