@@ -230,6 +230,8 @@ def test_unreadable_in_earnest(tmp_path: Path) -> None:
 def test_rotated_files_have_an_order_by_name() -> None:
     """Dates go up, numbers go down, and the file that is still written is the last."""
     dated = ["m-20240101.gz", "m-20240102T0101.gz", "m-20240102-235900", "m"]
-    assert sorted(dated[::-1], key=rotation) == dated
+    backwards = dated[::-1]
+    assert sorted(backwards, key=rotation) == dated
     numbered = ["mail.log.10.gz", "mail.log.2.gz", "mail.log.1", "mail.log"]
-    assert sorted(numbered[::-1], key=rotation) == numbered
+    backwards = numbered[::-1]
+    assert sorted(backwards, key=rotation) == numbered
