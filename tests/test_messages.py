@@ -106,7 +106,7 @@ def test_a_deferred_message_is_remembered_for_days(days: int) -> None:
     retry = Event("mail.to", START + days * 86_400 * SECOND, queue="open", name="d.example", status="sent", pid=9)
     events = [replace(e, line=n) for n, e in enumerate([*events, retry])]
     client, account, _, flags = said(stitched(events))[len(events) - 1]
-    assert (client, account, flags) == (key("192.0.2.66"), key("eve"), L.F_ATTEMPT)
+    assert (client, account, flags) == (key("192.0.2.66"), key("eve"), L.F_ATTEMPT | L.F_FINAL)
 
 
 def test_a_queue_id_used_again_is_a_new_message() -> None:
@@ -120,7 +120,7 @@ def test_a_queue_id_used_again_is_a_new_message() -> None:
     ]
     found = said(stitched(events, slots=1 << 13))
     assert found[2][3] == 0
-    assert found[3][::3] == (key("192.0.2.8"), L.F_ATTEMPT | L.F_FIRST)
+    assert found[3][::3] == (key("192.0.2.8"), L.F_ATTEMPT | L.F_FIRST | L.F_FINAL)
 
 
 def test_mail_from_the_msp_is_one_message() -> None:
@@ -132,7 +132,8 @@ def test_mail_from_the_msp_is_one_message() -> None:
         Event("mail.to", START, 3, queue="b", name="d.example", mailer="esmtp", relay="198.51.100.1", status="sent"),
     ]
     flags = [what[3] for _, what in sorted(said(stitched(events)).items())]
-    assert flags == [0, L.F_AGAIN, L.F_INTERNAL | L.F_ATTEMPT | L.F_FIRST, L.F_ATTEMPT | L.F_FIRST]
+    delivered = L.F_ATTEMPT | L.F_FIRST | L.F_FINAL
+    assert flags == [0, L.F_AGAIN, L.F_INTERNAL | delivered, delivered]
 
 
 def test_lateness_is_that_of_the_design() -> None:

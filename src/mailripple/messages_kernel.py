@@ -25,7 +25,7 @@ STATE_WORDS = 15
 SLOT = 64
 
 M_CLIENT, M_ACCOUNT, M_SENDER, M_LAST, M_LEFT, M_OPEN, M_FLAGS = 8, 16, 24, 32, 40, 48, 56
-A_LAST, A_PID, A_OPEN, A_KNOWN, A_RUN = 8, 16, 24, 32, 40
+A_LAST, A_PID, A_OPEN, A_KNOWN, A_RUN, A_FINAL = 8, 16, 24, 32, 40, 48
 H_QUEUE, H_CLIENT, H_ACCOUNT, H_LAST, H_NEXT = 8, 16, 24, 32, 40
 #: Bits of M_FLAGS: a from= was seen; a bounce; begun before the log; a line says who handed it in; came back from a
 #: filter; its server's queue manager says from= at each queue run; finished.  Above them the number of the queue run,
@@ -251,6 +251,9 @@ def deliver(state: int, col: int, stride: int, slot: int) -> int:
     put64(slot + M_OPEN, max(i64(slot + M_OPEN) + waits - i64(attempt + A_OPEN), 0))
     if not waits:
         put64(slot + M_LEFT, i64(slot + M_LEFT) - rcpts)
+    if (status == L.SENT or status == L.BOUNCED or status == L.REJECTED) and i64(attempt + A_FINAL) != use:
+        flags |= L.F_FINAL
+        put64(attempt + A_FINAL, use)
     put64(attempt + A_LAST, ts)
     put64(attempt + A_PID, pid)
     put64(attempt + A_OPEN, waits)
