@@ -39,6 +39,7 @@ PROVED_BY = {
     "parse/elements": "test_machine",
     "parse/keys": "test_machine",
     "messages_kernel": "test_messages",
+    "models/senders_kernel": "test_senders",
     "simulate/bulk_dns": "test_bulk",
     "simulate/bulk_mail": "test_bulk",
     "simulate/bulk_pop": "test_bulk",

@@ -1,0 +1,445 @@
+"""Kernel of `models.senders`: evidence that a host or account sends mass mail, message by message.
+
+The unit is a message and recipient domain with its first final outcome (`layout.F_OUTCOME`).  Two open hash tables:
+
+    subjects    (host or account) -> running sums, 64 words
+    pairs       (subject, domain) or (subject, sender) seen; (subject, sender, hour) -> units and failures
+
+Each stream of evidence is a likelihood ratio a unit, kept as a CUSUM `S = max(S, 0) + log e` (it decides when) and as
+a Shiryaev-Roberts sum `R = (1 + R) e` (it says how sure).  All logarithms are fixed point (`models.logs`).
+"""
+
+from __future__ import annotations
+
+from mailripple.messages_kernel import join_keys
+from mailripple.models.logs import ONE, add_logs, fixed, log_of
+from mailripple.parse import layout as L
+from mailripple.parse.native import entry, i64, part, put64, shr
+
+#: The state block: address, mask and used slots of each table, then what the site has taught and what stays out.
+SUBJECTS, PAIRS = 0, 24
+THETA, NEXT_DAY, NULL_SENDER, NOW = 48, 56, 64, 72
+STATE_WORDS = 10
+SUBJECT, PAIR = 512, 32
+#: A pair's words: last seen, units << 32 | failures, 1 for an hour's cell.
+P_LAST, P_COUNT, P_CELL = 8, 16, 24
+#: Rows of `messages.Attempts`.
+R_TS, R_ORDER, R_SERVER, R_QUEUE, R_CLIENT, R_ACCOUNT = range(6)
+R_SENDER, R_DOMAIN, R_FIRST, R_STATUS, R_DSN, R_FINAL = range(6, 12)
+
+(
+    X_ID,
+    X_KEY,
+    X_KIND,
+    X_FIRST,
+    X_LAST,
+    X_UNITS,
+    X_FAILS,
+    X_NEW,
+    X_DOMAINS,
+    X_CURVE,
+    X_SENDERS,
+    X_MESSAGES,
+    X_QUEUE,
+    X_B,
+    X_B2,
+    X_B3,
+    X_V,
+    X_S,
+    X_P,
+    X_RB,
+    X_RV,
+    X_RS,
+    X_RP,
+    X_B_SINCE,
+    X_V_SINCE,
+    X_B_UNITS,
+    X_V_UNITS,
+    X_MOST,
+    X_MOST_AT,
+    X_NOTICE_AT,
+    X_WARNING_AT,
+    X_ALARM_AT,
+    X_ONSET,
+    X_ALARM_UNITS,
+    X_CLUSTERED,
+    X_LOGIN,
+    X_LOGIN_AT,
+    X_DEFERRED,
+    X_WEEK,
+    X_WEEK_UNITS,
+    X_LAST_WEEK_UNITS,
+    X_SURE,
+    X_S_SINCE,
+    X_S_UNITS,
+) = range(0, 352, 8)
+#: The five units that weigh most since the evidence last began: weight, then order of their record.
+X_TOP = 352
+TOP = 5
+HOST, ACCOUNT = 1, 2
+
+HOUR = 3_600_000_000
+WEEK = 7 * 24 * HOUR
+#: Failures, alternatives: a mass mailer fails that often (several at once; the truth need only lie between).
+THETAS = (fixed(0.1), fixed(0.2), fixed(0.4))
+#: Within (subject, sender, hour) failures are beta-binomial: `CLUSTER` prior units carry the site's rate, which is a
+#: correlation of 1/(CLUSTER + 1) between the recipients of one mailing.
+CLUSTER = 9
+#: A recipient that is new to the host fails that often as a known one (measured 1.5 to 2 on real servers).
+NEW_FAILS = 2
+#: First contacts, null: Pitman-Yor with concentration 2 and discount 1/2, half as many again, and 3 % at least.
+FLOOR, CEILING = fixed(0.03), fixed(0.9)
+#: First contacts, alternative: at least 55 %; failures .2.
+NEW_LEAST, NEW_MOST, NEW_MORE = fixed(0.55), fixed(0.97), fixed(0.2)
+ALT_FAILS = fixed(0.2)
+#: Senders: Pitman-Yor with concentration 1 and discount .3, floor 2 %; a mailer changes it in 80 % of its messages.
+SENDER_FLOOR, SENDER_ALT = fixed(0.02), fixed(0.8)
+#: e-values as logarithms: gate of the sender mark and of an alarm where senders change, and where they do not (one
+#: mailing in twenty has bad luck with its first addresses, and all its recipients are new); the three levels.
+GATE, STEADY, NOTICE = log_of(20), log_of(400), log_of(1000)
+WARNING, ALARM = log_of(10_000), log_of(100_000)
+#: A sum of evidence stops there (e = 1e12): it must be able to fall again.
+LIMIT = log_of(10**12)
+LN3, LN2_ = log_of(3), log_of(2)
+#: A pair not seen for that long is forgotten.
+REMEMBER = 60 * 24 * HOUR
+
+
+@part
+def find_entry(state: int, table: int, size: int, key: int) -> int:
+    """Address of the key's slot, or of the empty slot where it would stand."""
+    base = i64(state + table)
+    mask = i64(state + table + 8)
+    at = shr(key, 1) & mask
+    while i64(base + size * at) != 0 and i64(base + size * at) != key:
+        at = (at + 1) & mask
+    return base + size * at
+
+
+@part
+def pair_of(state: int, key: int, ts: int) -> int:
+    """The key's pair, made if it is not known or forgotten (P_LAST 0)."""
+    slot = find_entry(state, PAIRS, PAIR, key)
+    if i64(slot) == 0:
+        put64(slot, key)
+        put64(slot + P_LAST, 0)
+        put64(slot + P_COUNT, 0)
+        put64(slot + P_CELL, 0)
+        put64(state + PAIRS + 16, i64(state + PAIRS + 16) + 1)
+    elif i64(slot + P_LAST) != 0 and ts - i64(slot + P_LAST) > REMEMBER:
+        put64(slot + P_LAST, 0)
+        put64(slot + P_COUNT, 0)
+    return slot
+
+
+@part
+def subject_of(state: int, raw: int, kind: int, ts: int) -> int:
+    """The subject's slot, made if it is not known."""
+    key = join_keys(raw, kind)
+    slot = find_entry(state, SUBJECTS, SUBJECT, key)
+    if i64(slot) == 0:
+        for k in range(0, SUBJECT, 8):
+            put64(slot + k, 0)
+        put64(slot, key)
+        put64(slot + X_KEY, raw)
+        put64(slot + X_KIND, kind)
+        put64(slot + X_FIRST, ts)
+        put64(state + SUBJECTS + 16, i64(state + SUBJECTS + 16) + 1)
+    return slot
+
+
+@part
+def seen_before(state: int, key: int, ts: int) -> int:
+    """True if the pair was seen and is not forgotten; it is seen from now on."""
+    slot = pair_of(state, key, ts)
+    known = i64(slot + P_LAST) != 0
+    put64(slot + P_LAST, ts)
+    return known
+
+
+@part
+def cusum(subject: int, stream: int, log_e: int) -> int:
+    """Add a unit's evidence to a CUSUM; True where what it says may well have begun with this unit.
+
+    The chance that the change came at unit k goes with exp(-S) before k: within e of the best, the last is taken.
+    """
+    s = i64(subject + stream)
+    put64(subject + stream, min(max(s, 0) + log_e, LIMIT))
+    return s <= ONE
+
+
+@part
+def roberts(subject: int, stream: int, log_e: int, units: int) -> int:
+    """Add a unit's evidence to a Shiryaev-Roberts sum, R = (1 + R) e; before the first unit R is 0."""
+    r = add_logs(0, i64(subject + stream)) if units > 1 else 0
+    put64(subject + stream, min(r + log_e, LIMIT))
+    return 0
+
+
+@part
+def log_share(p: int, failed: int) -> int:
+    """log p where it failed, log(1 - p) where not; p fixed point."""
+    return log_of(p if failed else ONE - p)
+
+
+@part
+def chance_in(state: int, slot: int, failed: int) -> int:
+    """Predictive chance of failure in a beta-binomial cluster, fixed point; takes the outcome in."""
+    n = shr(i64(slot + P_COUNT), 32)
+    k = i64(slot + P_COUNT) & 0xFFFFFFFF
+    put64(slot + P_COUNT, i64(slot + P_COUNT) + (1 << 32) + failed)
+    return (CLUSTER * i64(state + THETA) + k * ONE) // (CLUSTER + n)
+
+
+@part
+def failure_chance(state: int, subject: int, sender: int, domain: int, ts: int, failed: int) -> int:
+    """Chance of failure under the clustered null, fixed point; takes the outcome in.
+
+    Outcomes hang together within a mailing (sender and hour) and for one destination, whatever the hour (a job that
+    writes to a dead address each hour).  The larger chance stands for a failure, the smaller for a delivery: then the
+    likelihood is no more than that of either null, and the ratio an e-value under both.
+    """
+    cell = pair_of(state, join_keys(join_keys(i64(subject), sender), ts // HOUR + 3), ts)
+    put64(cell + P_LAST, ts)
+    put64(cell + P_CELL, 1)
+    mailing = chance_in(state, cell, failed)
+    there = chance_in(state, pair_of(state, join_keys(join_keys(i64(subject), domain), 1), ts), failed)
+    return max(mailing, there) if failed else min(mailing, there)
+
+
+@part
+def step_failures(state: int, subject: int, chance: int, failed: int, ts: int) -> int:
+    """Stream B, clustered, and P, plain."""
+    null = log_share(chance, failed)
+    units = i64(subject + X_UNITS)
+    fresh = 0
+    for j in range(3):
+        log_e = log_share(THETAS[j], failed) - null
+        fresh += cusum(subject, X_B + 8 * j, log_e)
+        if j == 1:
+            roberts(subject, X_RB, log_e, units)
+    if fresh == 3:
+        put64(subject + X_B_SINCE, ts)
+        put64(subject + X_B_UNITS, 0)
+    put64(subject + X_B_UNITS, i64(subject + X_B_UNITS) + 1)
+    plain = log_share(THETAS[1], failed) - log_share(i64(state + THETA), failed)
+    cusum(subject, X_P, plain)
+    return roberts(subject, X_RP, plain, units)
+
+
+@part
+def novelty_chance(subject: int) -> int:
+    """Chance of a first contact under the null (Pitman-Yor in what the host has seen so far), fixed point.
+
+    What it has seen is no more than twice what the population sees in as many messages: a mailer must not teach its
+    own null (X_CURVE follows the population's curve).
+    """
+    k = i64(subject + X_UNITS) - 1
+    seen = min(i64(subject + X_DOMAINS) * ONE, 2 * i64(subject + X_CURVE) + 2 * ONE)
+    return min(CEILING, (3 * (2 * ONE + seen // 2)) // (2 * (2 + k)) + FLOOR)
+
+
+@part
+def step_contacts(state: int, subject: int, domain: int, chance: int, failed: int, ts: int) -> int:
+    """Stream V: first contact and failure as one joint table.  Returns the evidence of this unit."""
+    q = novelty_chance(subject)
+    known = seen_before(state, join_keys(join_keys(i64(subject), domain), 1), ts)
+    k = i64(subject + X_UNITS) - 1
+    curve = i64(subject + X_CURVE)
+    put64(subject + X_CURVE, curve + (2 * ONE + curve // 2) // (2 + k))
+    fails = chance
+    if not known:
+        put64(subject + X_DOMAINS, i64(subject + X_DOMAINS) + 1)
+        put64(subject + X_NEW, i64(subject + X_NEW) + 1)
+        fails = min(NEW_FAILS * chance, CEILING)
+    other = min(NEW_MOST, max(NEW_LEAST, q + NEW_MORE))
+    log_e = log_share(other, not known) - log_share(q, not known)
+    log_e += log_share(max(ALT_FAILS, min(3 * i64(state + THETA), CEILING)), failed) - log_share(fails, failed)
+    if cusum(subject, X_V, log_e):
+        put64(subject + X_V_SINCE, ts)
+        put64(subject + X_V_UNITS, 0)
+        if i64(subject + X_NOTICE_AT) == 0:
+            for j in range(TOP):
+                put64(subject + X_TOP + 16 * j, 0)
+    put64(subject + X_V_UNITS, i64(subject + X_V_UNITS) + 1)
+    roberts(subject, X_RV, log_e, i64(subject + X_UNITS))
+    return log_e
+
+
+@part
+def step_sender(state: int, subject: int, sender: int, queue: int, ts: int) -> int:
+    """Stream S, once a message: is this the first use of the envelope sender?  Returns its evidence."""
+    if i64(subject + X_QUEUE) == queue:
+        return 0
+    put64(subject + X_QUEUE, queue)
+    k = i64(subject + X_MESSAGES)
+    put64(subject + X_MESSAGES, k + 1)
+    seen = i64(subject + X_SENDERS)
+    q = min(CEILING, (10 * ONE + 3 * seen * ONE) // (10 * (1 + k)) + SENDER_FLOOR)
+    known = seen_before(state, join_keys(join_keys(i64(subject), sender), 2), ts)
+    if not known:
+        put64(subject + X_SENDERS, seen + 1)
+    log_e = log_share(SENDER_ALT, not known) - log_share(q, not known)
+    if cusum(subject, X_S, log_e):
+        put64(subject + X_S_SINCE, ts)
+        put64(subject + X_S_UNITS, 0)
+    put64(subject + X_S_UNITS, i64(subject + X_S_UNITS) + 1)
+    roberts(subject, X_RS, log_e, k + 1)
+    return log_e
+
+
+@part
+def keep_line(subject: int, weight: int, order: int) -> int:
+    """Keep the record among the five that weigh most; of equals the earlier ones."""
+    least = subject + X_TOP
+    for j in range(1, TOP):
+        slot = subject + X_TOP + 16 * j
+        if i64(slot) < i64(least):
+            least = slot
+    if weight > i64(least):
+        put64(least, weight)
+        put64(least + 8, order)
+    return 0
+
+
+@part
+def onset(subject: int, clustered: int) -> int:
+    """Keep since when: the middle one of the three streams' beginnings, or that of the first contacts alone.
+
+    One failure by chance shortly before draws a stream's beginning forward, a sender used twice draws it back.
+    """
+    v = i64(subject + X_V_SINCE)
+    b = i64(subject + X_B_SINCE)
+    s = i64(subject + X_S_SINCE)
+    since = max(min(v, b), min(max(v, b), s)) if clustered >= GATE else v
+    put64(subject + X_ONSET, since)
+    if since == v:
+        return i64(subject + X_V_UNITS)
+    return i64(subject + (X_B_UNITS if since == b else X_S_UNITS))
+
+
+@part
+def judge(subject: int, ts: int) -> int:
+    """Average the streams; note when each level was first reached, and since when."""
+    clustered = add_logs(add_logs(i64(subject + X_B), i64(subject + X_B2)), i64(subject + X_B3)) - LN3
+    total = add_logs(clustered, i64(subject + X_V)) - LN2_
+    sure = add_logs(i64(subject + X_RB), i64(subject + X_RV)) - LN2_
+    if clustered >= GATE:
+        total = add_logs(total + LN2_, i64(subject + X_S)) - LN3
+        sure = add_logs(sure + LN2_, i64(subject + X_RS)) - LN3
+    sure -= log_of(max(50, i64(subject + X_WEEK_UNITS) + i64(subject + X_LAST_WEEK_UNITS)))
+    if sure > i64(subject + X_SURE) or i64(subject + X_UNITS) == 1:
+        put64(subject + X_SURE, sure)
+    if total > i64(subject + X_MOST):
+        put64(subject + X_MOST, total)
+        put64(subject + X_MOST_AT, ts)
+    put64(subject + X_CLUSTERED, max(i64(subject + X_CLUSTERED), clustered))
+    if total >= NOTICE and i64(subject + X_NOTICE_AT) == 0:
+        put64(subject + X_NOTICE_AT, ts)
+        onset(subject, clustered)
+    if total >= WARNING and i64(subject + X_WARNING_AT) == 0:
+        put64(subject + X_WARNING_AT, ts)
+    gate = GATE if i64(subject + X_S) >= GATE else STEADY
+    if total >= ALARM and clustered >= gate and i64(subject + X_ALARM_AT) == 0:
+        put64(subject + X_ALARM_AT, ts)
+        put64(subject + X_ALARM_UNITS, onset(subject, clustered))
+    return 0
+
+
+@part
+def count_week(subject: int, ts: int) -> int:
+    """Units of this week and the last: the number of moments at which a change could have come."""
+    week = ts // WEEK
+    if week != i64(subject + X_WEEK):
+        put64(subject + X_LAST_WEEK_UNITS, i64(subject + X_WEEK_UNITS) if week == i64(subject + X_WEEK) + 1 else 0)
+        put64(subject + X_WEEK, week)
+        put64(subject + X_WEEK_UNITS, 0)
+    put64(subject + X_WEEK_UNITS, i64(subject + X_WEEK_UNITS) + 1)
+    return 0
+
+
+@part
+def take_unit(state: int, raw: int, kind: int, row: int, stride: int) -> int:
+    """One unit of one subject."""
+    ts = i64(row)
+    subject = subject_of(state, raw, kind, ts)
+    put64(subject + X_LAST, ts)
+    if not i64(row + R_FINAL * stride):
+        put64(subject + X_DEFERRED, i64(subject + X_DEFERRED) + 1)
+        return 0
+    failed = i64(row + R_STATUS * stride) != L.SENT
+    sender = i64(row + R_SENDER * stride)
+    domain = i64(row + R_DOMAIN * stride)
+    put64(subject + X_UNITS, i64(subject + X_UNITS) + 1)
+    put64(subject + X_FAILS, i64(subject + X_FAILS) + failed)
+    count_week(subject, ts)
+    chance = failure_chance(state, subject, sender, domain, ts, failed)
+    step_failures(state, subject, chance, failed, ts)
+    weight = step_contacts(state, subject, domain, chance, failed, ts)
+    weight += step_sender(state, subject, sender, i64(row + R_QUEUE * stride), ts)
+    keep_line(subject, weight, i64(row + R_ORDER * stride))
+    return judge(subject, ts)
+
+
+@part
+def full(state: int, table: int, room: int) -> int:
+    return 2 * (i64(state + table + 16) + room) > i64(state + table + 8)
+
+
+@entry
+def fold_attempts(state: int, rows: int, stride: int, begin: int, end: int) -> int:
+    """Fold the attempts [begin, end) in; the number of the first one that must wait for room or for the day's lesson.
+
+    Columns as in `messages.Attempts`, `stride` bytes apart.
+    """
+    for n in range(begin, end):
+        row = rows + 8 * n
+        if i64(row) >= i64(state + NEXT_DAY) or full(state, SUBJECTS, 2) or full(state, PAIRS, 8):
+            return n
+        put64(state + NOW, max(i64(state + NOW), i64(row)))
+        if i64(row + R_SENDER * stride) == i64(state + NULL_SENDER):
+            continue
+        if i64(row + R_CLIENT * stride) != 0:
+            take_unit(state, i64(row + R_CLIENT * stride), HOST, row, stride)
+        if i64(row + R_ACCOUNT * stride) != 0:
+            take_unit(state, i64(row + R_ACCOUNT * stride), ACCOUNT, row, stride)
+    return end
+
+
+@entry
+def fold_logins(state: int, rows: int, stride: int, begin: int, end: int) -> int:
+    """Remember who last read mail at each host; columns ts, client, account."""
+    for n in range(begin, end):
+        row = rows + 8 * n
+        if full(state, SUBJECTS, 2):
+            return n
+        subject = subject_of(state, i64(row + stride), HOST, i64(row))
+        put64(subject + X_LOGIN, i64(row + 2 * stride))
+        put64(subject + X_LOGIN_AT, i64(row))
+    return end
+
+
+@entry
+def rehash(state: int, table: int, size: int, new: int, mask: int) -> int:
+    """Copy a table into an empty one of mask + 1 slots, without pairs that are long past; how many were copied."""
+    old = i64(state + table)
+    slots = i64(state + table + 8) + 1
+    kept = 0
+    for k in range(slots):
+        slot = old + size * k
+        if i64(slot) == 0:
+            continue
+        if table == PAIRS:
+            idle = i64(state + NOW) - i64(slot + P_LAST)
+            if idle > REMEMBER or (i64(slot + P_CELL) and idle > 2 * HOUR):
+                continue
+        at = shr(i64(slot), 1) & mask
+        while i64(new + size * at) != 0:
+            at = (at + 1) & mask
+        for w in range(0, size, 8):
+            put64(new + size * at + w, i64(slot + w))
+        kept += 1
+    put64(state + table, new)
+    put64(state + table + 8, mask)
+    put64(state + table + 16, kept)
+    return kept
