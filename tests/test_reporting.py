@@ -25,7 +25,7 @@ def log(tmp_path: Path) -> Path:
 def test_a_report_is_written_where_it_is_wanted(log: Path, tmp_path: Path) -> None:
     """The JSON file holds one object and a newline; False: nothing was damaged."""
     out = tmp_path / "out.json"
-    assert report([str(log)], OPTIONS, ReportOptions(), window_s=None, json_to=str(out), rejects_to=None) is False
+    assert report([str(log)], OPTIONS, ReportOptions(), window_s=None, json_to=str(out), rejects_to=None) == 0
     assert out.read_bytes().endswith(b"}\n")
     assert json.loads(out.read_text())["totals"]["N_from"] == 10
 
@@ -36,7 +36,7 @@ def test_damage_is_told_to_the_caller(log: Path, tmp_path: Path) -> None:
 
     path = tmp_path / "cut.gz"
     path.write_bytes(gzip.compress(log.read_bytes())[:-9])
-    assert report([str(path)], OPTIONS, ReportOptions(), window_s=None, json_to=str(tmp_path / "o.json"), rejects_to=None)
+    assert report([str(path)], OPTIONS, ReportOptions(), window_s=None, json_to=str(tmp_path / "o.json"), rejects_to=None) == 3
 
 
 def test_the_list_of_formats_is_that_of_the_loader(tmp_path: Path) -> None:

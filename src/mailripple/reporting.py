@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
 from mailripple.config import ReadOptions, ReportOptions
+from mailripple.detectors import Scores, decide_all
 from mailripple.errors import FormatError
 from mailripple.formats import Format, FormatSet, assemble, load_formats, read_format
 from mailripple.grep import grep_totals
+from mailripple.incidents import Incident, attribute, with_texts
 from mailripple.outputs.progress import progress_bar
 from mailripple.outputs.safe import shown
 from mailripple.outputs.summary import Names, Summary, summarise
@@ -19,6 +22,10 @@ from mailripple.outputs.write import write_whole, writing
 from mailripple.parse.check import problems
 from mailripple.records import reject_sink
 from mailripple.run import Result, read_all
+from mailripple.sources import lines_again
+
+#: A log line that is shown is cut there: an attacker may make it 64 KiB long.
+EVIDENCE_WIDTH = 1000
 
 
 def report(
@@ -31,8 +38,9 @@ def report(
     rejects_to: str | None,
     html_to: str | None = None,
     figures_to: str | None = None,
-) -> bool:
-    """Read the logs and write the report; True if an input was damaged."""
+    exit_code: bool = False,
+) -> int:
+    """Read the logs and write the report; the exit status: 3 if an input was damaged, 1 if alarms are to say so."""
     if figures_to is not None:
         from mailripple.outputs.paper import require_matplotlib
 
@@ -54,15 +62,36 @@ def report(
         from mailripple.outputs.paper import write_figures
 
         write_figures(summary, figures_to)
-    return any(notice.level == "warning" for notice in result.notices)
+    if any(notice.level == "warning" for notice in result.notices):
+        return 3
+    return 1 if exit_code and any(i.severity == "alarm" for i in summary.incidents) else 0
 
 
 def summary_of(result: Result, options: ReportOptions, window_s: int | None = None) -> Summary:
     """The report's data from a run's result."""
     names = Names(result.names, result.key)
-    return summarise(
+    summary = summarise(
         result.counts, names, result.patterns, result.sources, result.notices, result.zone, options, window_s
     )
+    hosts = frozenset(names.key(str(server["address"]).encode(), 1) for server in summary.mail_servers)
+    return replace(summary, incidents=tuple(find_incidents(result, names, hosts)))
+
+
+def find_incidents(result: Result, names: Names, mail_hosts: frozenset[int]) -> list[Incident]:
+    """Score, decide, attribute; the texts of the lines that are shown are read again."""
+    scores = Scores(tuple(tuple(s.scores()) for s in result.senders), mail_hosts)
+    incidents = attribute(decide_all(scores), names.address, names.text)
+    wanted: dict[int, set[int]] = {}
+    for incident in incidents:
+        for line in incident.evidence:
+            wanted.setdefault(line.source, set()).add(line.line)
+    texts = {source: lines_again(result.files[source], numbers) for source, numbers in wanted.items()}
+
+    def text(source: int, line: int) -> str | None:
+        found = texts[source].get(line)
+        return None if found is None else shown(found, EVIDENCE_WIDTH)
+
+    return [with_texts(incident, text) for incident in incidents]
 
 
 def print_text(summary: Summary) -> None:

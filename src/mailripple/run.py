@@ -21,7 +21,8 @@ from mailripple.config import ReadOptions
 from mailripple.counts import Counter, Counts
 from mailripple.errors import InputError, Notice, UsageError
 from mailripple.formats import FormatSet, assemble, load_formats
-from mailripple.messages import LATENESS, InOrder, Stitcher
+from mailripple.messages import LATENESS, InOrder, Stitcher, attempts_of, order_lines
+from mailripple.models.senders import Senders
 from mailripple.parse import layout as L
 from mailripple.parse.check import problems
 from mailripple.parse.compile import PatternName, Program, compile_formats
@@ -50,6 +51,8 @@ class Result:
     notices: tuple[Notice, ...]
     zone: Zone
     key: Callable[[bytes, int], int]
+    files: tuple[Source, ...] = ()
+    senders: tuple[Senders, ...] = ()
 
     def dns_sources(self) -> set[str]:
         """Names of the sources in which there were DNS records."""
@@ -62,6 +65,7 @@ class Fold:
     """Stitch and count for sources that follow each other in time; `name` and `newest` moment of the last of them."""
 
     stitcher: Stitcher
+    senders: Senders
     since: int | None = None
     until: int | None = None
     counter: Counter = field(default_factory=Counter)
@@ -75,12 +79,18 @@ class Fold:
             self.count(piece.events.columns)
             return
         for ready, late in self.in_order.take(piece.events.columns):
-            if not late:
-                self.stitcher.step(ready)
-            self.count(ready)
+            self._take_mail(ready, late=late)
 
-    def count(self, columns: IntArray) -> None:
-        """Count the events that lie in [since, until); those without a time only where there are no bounds."""
+    def _take_mail(self, ready: IntArray, *, late: bool = False) -> None:
+        if not late:
+            self.stitcher.step(ready)
+        inside = self.count(ready)
+        if not late:
+            self.senders.step(attempts_of(inside))
+            self.senders.logins(inside)
+
+    def count(self, columns: IntArray) -> IntArray:
+        """Count the events that lie in [since, until), and return them; undated ones only where there are no bounds."""
         if self.since is not None or self.until is not None:
             ts = columns[L.COL["ts"]]
             inside = ts >= (self.since if self.since is not None else 1)
@@ -88,11 +98,11 @@ class Fold:
                 inside &= ts < self.until
             columns = np.ascontiguousarray(columns[:, inside])
         self.counter.count(columns)
+        return columns
 
     def close(self) -> Counts:
         for ready, _ in self.in_order.rest():
-            self.stitcher.step(ready)
-            self.count(ready)
+            self._take_mail(ready)
         return self.counter.counts()
 
 
@@ -107,9 +117,9 @@ class Lane:
     folds: list[Fold] = field(default_factory=list)
 
     def read(
-        self, reader: ChunkReader, tally: SourceTally, start: Start, sink: Sink | None, progress: Progress
+        self, reader: ChunkReader, rank: int, tally: SourceTally, start: Start, sink: Sink | None, progress: Progress
     ) -> None:
-        """One source, from its first byte to its last."""
+        """One source, from its first byte to its last; `rank` is its place among all."""
         fold = self._fold_for(tally.name, start.first)
         clock = start.map
         first = start.first if clock.latest is None else None
@@ -118,6 +128,7 @@ class Lane:
         for chunk in reader:
             for piece in self.parser.parse(chunk.buffer.ctypes.data + chunk.start, chunk.length):
                 clock = resolve(clock, piece.events.columns, self.zone)
+                order_lines(piece.events.columns, rank, tally.lines)
                 tally.add(piece, chunk.buffer[chunk.start : chunk.start + chunk.length], sink)
                 fold.take(piece, mail=tally.mail)
             progress(chunk.length)
@@ -138,7 +149,7 @@ class Lane:
         found = max(rotations or others, key=lambda f: f.newest, default=None)
         if found is None:
             stitcher = Stitcher(self.parser.key(b"relay", 2), self.parser.key(b"::1", 1))
-            found = Fold(stitcher, self.since, self.until)
+            found = Fold(stitcher, Senders(self.parser.key(b"", 2)), self.since, self.until)
             self.folds.append(found)
         found.name = name
         return found
@@ -205,11 +216,11 @@ def read_all(
 
     def run_lane(number: int) -> list[Counts]:
         lane = lanes[number]
-        for i in order:
+        for rank, i in enumerate(order):
             if tallies[i].mail == (number == 1):
                 lane.parser.base(tallies[i].server)
                 with ChunkReader(sources[i], i, pool) as reader:
-                    lane.read(reader, tallies[i], starts[i], sink, progress)
+                    lane.read(reader, rank, tallies[i], starts[i], sink, progress)
         return lane.close()
 
     used = [n for n in (0, 1) if any(t.mail == (n == 1) for t in tallies)]
@@ -220,7 +231,15 @@ def read_all(
     ordered = tuple(tallies[i] for i in order)
     nothing_understood(ordered, program.patterns)
     return Result(
-        counting.merge(parts), names, program.patterns, ordered, tuple(notices), where, lanes[used[0]].parser.key
+        counting.merge(parts),
+        names,
+        program.patterns,
+        ordered,
+        tuple(notices),
+        where,
+        lanes[used[0]].parser.key,
+        tuple(sources[i] for i in order),
+        tuple(fold.senders for fold in lanes[1].folds),
     )
 
 

@@ -19,6 +19,8 @@ from mailripple import counts as counting
 from mailripple.config import ReportOptions
 from mailripple.counts import Counts
 from mailripple.errors import Notice, UsageError
+from mailripple.incidents import Incident
+from mailripple.incidents import as_json as incident_json
 from mailripple.models.findings import Findings
 from mailripple.models.servers import MailServer, given_mail_servers, infer_mail_servers
 from mailripple.outputs.safe import shown
@@ -66,6 +68,7 @@ class Summary:
     capped: int
     grep: dict[str, int] = field(default_factory=dict)
     findings: Findings | None = None
+    incidents: tuple[Incident, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The report as JSON data; keys are stable."""
@@ -76,6 +79,7 @@ class Summary:
                 "first": time_text(self.first) if self.first is not None else None,
                 "last": time_text(self.last) if self.last is not None else None,
             },
+            "incidents": [incident_json(i, [s["source"] for s in self.sources]) for i in self.incidents],
             "totals": self.totals,
             "assumed": {
                 "zone": self.zone.name,

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mailripple.outputs.incidents import print_incidents
 from mailripple.outputs.safe import shown
 from mailripple.outputs.summary import Series, Summary, local_time
 
@@ -38,6 +39,7 @@ def show(console: Console, summary: Summary) -> None:
     """Print the report on a console."""
     console.print(Text(headline(summary), style="bold"))
     console.print()
+    print_incidents(console, summary.incidents, [s["source"] for s in summary.sources], summary.zone)
     _curves(console, summary)
     _balance(console, summary)
     _entities(console, "Most deferred destinations", summary.domains, "rcpt_domain", _DOMAIN_COLUMNS)
