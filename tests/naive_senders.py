@@ -17,7 +17,6 @@ from mailripple.models.senders_kernel import (
     FLOOR,
     GATE,
     HOUR,
-    LIMIT,
     NEW_FAILS,
     NEW_LEAST,
     NEW_MORE,
@@ -28,10 +27,9 @@ from mailripple.models.senders_kernel import (
     SENDER_FLOOR,
     STEADY,
     THETAS,
-    TOP,
     WARNING,
-    WEEK,
 )  # fmt: skip
+from mailripple.models.sums_kernel import LIMIT, TOP, WEEK
 
 LN2, LN3 = log_of(2), log_of(3)
 

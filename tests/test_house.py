@@ -40,6 +40,8 @@ PROVED_BY = {
     "parse/keys": "test_machine",
     "messages_kernel": "test_messages",
     "models/senders_kernel": "test_senders",
+    "models/lookups_kernel": "test_lookups",
+    "models/sums_kernel": "test_senders",
     "simulate/bulk_dns": "test_bulk",
     "simulate/bulk_mail": "test_bulk",
     "simulate/bulk_pop": "test_bulk",

@@ -20,7 +20,7 @@ PRIOR = 1e-3
 SHOWN = 5
 _PLACE = (1 << 40) - 1
 _WORDS = {
-    "infected-host": "sends mass mail like an infected host",
+    "infected-host": "behaves like a host infected by a mass mailer",
     "stolen-account": "sends mass mail like a stolen account",
     "hijacked-relay": "relays mass mail",
     "bulk-sender": "sends bulk mail",

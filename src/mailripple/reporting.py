@@ -79,7 +79,9 @@ def summary_of(result: Result, options: ReportOptions, window_s: int | None = No
 
 def find_incidents(result: Result, names: Names, mail_hosts: frozenset[int]) -> list[Incident]:
     """Score, decide, attribute; the texts of the lines that are shown are read again."""
-    scores = Scores(tuple(tuple(s.scores()) for s in result.senders), mail_hosts)
+    senders = tuple(tuple(fold.scores()) for fold in result.senders)
+    lookups = tuple(tuple(fold.scores()) for fold in result.lookups)
+    scores = Scores(senders, lookups, mail_hosts)
     incidents = attribute(decide_all(scores), names.address, names.text)
     wanted: dict[int, set[int]] = {}
     for incident in incidents:

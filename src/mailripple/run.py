@@ -22,6 +22,7 @@ from mailripple.counts import Counter, Counts
 from mailripple.errors import InputError, Notice, UsageError
 from mailripple.formats import FormatSet, assemble, load_formats
 from mailripple.messages import LATENESS, InOrder, Stitcher, attempts_of, order_lines
+from mailripple.models.lookups import Lookups, exchanger_questions
 from mailripple.models.senders import Senders
 from mailripple.parse import layout as L
 from mailripple.parse.check import problems
@@ -53,6 +54,7 @@ class Result:
     key: Callable[[bytes, int], int]
     files: tuple[Source, ...] = ()
     senders: tuple[Senders, ...] = ()
+    lookups: tuple[Lookups, ...] = ()
 
     def dns_sources(self) -> set[str]:
         """Names of the sources in which there were DNS records."""
@@ -69,6 +71,7 @@ class Fold:
     since: int | None = None
     until: int | None = None
     counter: Counter = field(default_factory=Counter)
+    lookups: Lookups = field(default_factory=Lookups)
     in_order: InOrder = field(default_factory=InOrder)
     name: str = ""
     newest: int = -(1 << 61)
@@ -76,7 +79,10 @@ class Fold:
     def take(self, piece: Parsed, *, mail: bool) -> None:
         """Stitch and count the events of a piece; what may still be overtaken waits in `in_order`."""
         if not mail:
-            self.count(piece.events.columns)
+            asked = exchanger_questions(self.count(piece.events.columns))
+            for ready, late in self.in_order.take(asked):
+                if not late:
+                    self.lookups.step(ready)
             return
         for ready, late in self.in_order.take(piece.events.columns):
             self._take_mail(ready, late=late)
@@ -100,9 +106,13 @@ class Fold:
         self.counter.count(columns)
         return columns
 
-    def close(self) -> Counts:
+    def close(self, *, mail: bool) -> Counts:
+        """Take in what still waits; the counts."""
         for ready, _ in self.in_order.rest():
-            self._take_mail(ready)
+            if mail:
+                self._take_mail(ready)
+            else:
+                self.lookups.step(ready)
         return self.counter.counts()
 
 
@@ -154,8 +164,9 @@ class Lane:
         found.name = name
         return found
 
-    def close(self) -> list[Counts]:
-        return [fold.close() for fold in self.folds]
+    def close(self, *, mail: bool) -> list[Counts]:
+        """Close the folds; their counts."""
+        return [fold.close(mail=mail) for fold in self.folds]
 
 
 def program_for(options: ReadOptions) -> Program:
@@ -221,7 +232,7 @@ def read_all(
                 lane.parser.base(tallies[i].server)
                 with ChunkReader(sources[i], i, pool) as reader:
                     lane.read(reader, rank, tallies[i], starts[i], sink, progress)
-        return lane.close()
+        return lane.close(mail=number == 1)
 
     used = [n for n in (0, 1) if any(t.mail == (n == 1) for t in tallies)]
     with ThreadPoolExecutor(max_workers=2) as workers:
@@ -240,6 +251,7 @@ def read_all(
         lanes[used[0]].parser.key,
         tuple(sources[i] for i in order),
         tuple(fold.senders for fold in lanes[1].folds),
+        tuple(fold.lookups for fold in lanes[0].folds),
     )
 
 

@@ -9,7 +9,9 @@ import numpy as np
 
 from mailripple.detectors import Scores
 from mailripple.messages import Attempts
+from mailripple.models.lookups import Lookups
 from mailripple.models.senders import Senders
+from tests.models.test_lookups import Question, questions
 from tests.models.test_senders import START, attempts, quiet, worm
 from tests.naive_senders import Unit
 from tests.streams import hashed
@@ -35,8 +37,11 @@ def infected(seed: int) -> list[Unit]:
 
 
 def scores_of(units: list[Unit], cuts: int = 1) -> Scores:
-    """The models' scores."""
-    senders = Senders(hashed(""))
+    """The models' scores, as if each host asked for the exchangers of what it mails to, now and then or, if infected, always."""
+    senders, lookups = Senders(hashed("")), Lookups()
     for piece in np.array_split(attempts(units).columns, cuts, axis=1):
         senders.step(Attempts(piece))
-    return Scores((tuple(senders.scores()),))
+    asked = [Question(u.ts, u.order, u.client, u.domain) for u in units if u.queue.endswith("0") or u.queue.startswith("w")]
+    for piece in np.array_split(questions(asked), cuts, axis=1):
+        lookups.step(piece)
+    return Scores((tuple(senders.scores()),), (tuple(lookups.scores()),))

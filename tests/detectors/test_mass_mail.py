@@ -35,7 +35,7 @@ def test_forged_senders_convict_nobody() -> None:
 def test_a_known_mail_server_is_a_relay() -> None:
     """The same evidence at a known mail server means that it relays."""
     scores = scores_of(infected(11))
-    found = mass_mail.decide(Scores(scores.senders, frozenset({key("192.0.2.1")})))
+    found = mass_mail.decide(Scores(scores.senders, (), frozenset({key("192.0.2.1")})))
     assert [a.verdict for a in found] == ["hijacked-relay"]
 
 

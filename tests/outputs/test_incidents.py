@@ -26,7 +26,7 @@ def test_a_sentence_says_who_since_when_and_how_sure() -> None:
     """The first line of an incident."""
     (found,) = attribute([BASE], address, text)
     assert sentence(found, zone("UTC")) == (
-        "ALARM: 192.0.2.7 sends mass mail like an infected host since about 1970-01-01 00:00 (infected-host, more than 99% sure)"
+        "ALARM: 192.0.2.7 behaves like a host infected by a mass mailer since about 1970-01-01 00:00 (infected-host, more than 99% sure)"
     )
 
 

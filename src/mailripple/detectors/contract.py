@@ -6,8 +6,9 @@ logs, learns nothing, and gives the same alarms whatever the order of the scores
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from mailripple.models.lookups import LookupScore
 from mailripple.models.senders import SenderScore
 
 #: Levels in rising order.
@@ -18,11 +19,12 @@ LEVELS = ("notice", "warning", "alarm")
 class Scores:
     """All that the models say of hosts and accounts.
 
-    `senders` for each fold of mail logs (a server, or servers that follow each other); `mail_hosts` keys of addresses
-    known to be mail servers.
+    `senders` for each fold of mail logs (a server, or servers that follow each other), `lookups` for each fold of DNS
+    logs; `mail_hosts` keys of addresses known to be mail servers.
     """
 
     senders: tuple[tuple[SenderScore, ...], ...] = ()
+    lookups: tuple[tuple[LookupScore, ...], ...] = ()
     mail_hosts: frozenset[int] = frozenset()
 
 
@@ -50,4 +52,3 @@ class Alarm:
     innocent: str
     lines: tuple[int, ...] = ()
     login: int = 0
-    sources: tuple[str, ...] = field(default=())

@@ -53,28 +53,32 @@ def _alarm(score: SenderScore, scores: Scores) -> Alarm:
     if score.log_senders >= CHANGING:
         why.append(f"{score.senders} different envelope senders (claims; nobody is blamed for them)")
     return Alarm(
-        NAME,
-        score.key,
-        score.account,
-        level,
-        _verdict(score, level, scores),
-        score.onset if score.onset is not None else score.first,
-        at,
-        score.last,
-        score.log_most,
-        score.evidence,
-        {
-            "messages": score.units,
-            "failed": score.failed,
-            "first_contacts": score.new,
-            "senders": score.senders,
-            "deferred_first": score.deferred,
-            "messages_to_alarm": score.units_to_alarm,
-            "log_e_failures": round(score.log_clustered, 3),
-            "log_e_failures_unclustered": round(score.log_plain, 3),
-        },
-        tuple(why),
-        "a mailing to an old list, a mailer for many people, or a relay that was not made known",
-        score.lines,
-        score.login,
+        detector=NAME,
+        key=score.key,
+        account=score.account,
+        level=level,
+        verdict=_verdict(score, level, scores),
+        onset=score.onset if score.onset is not None else score.first,
+        at=at,
+        last=score.last,
+        log_e=score.log_most,
+        evidence=score.evidence,
+        statistics=_statistics(score),
+        why=tuple(why),
+        innocent="a mailing to an old list, a mailer for many people, or a relay that was not made known",
+        lines=score.lines,
+        login=score.login,
     )
+
+
+def _statistics(score: SenderScore) -> dict[str, float | int]:
+    return {
+        "messages": score.units,
+        "failed": score.failed,
+        "first_contacts": score.new,
+        "senders": score.senders,
+        "deferred_first": score.deferred,
+        "messages_to_alarm": score.units_to_alarm,
+        "log_e_failures": round(score.log_clustered, 3),
+        "log_e_failures_unclustered": round(score.log_plain, 3),
+    }

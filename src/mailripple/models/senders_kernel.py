@@ -1,38 +1,51 @@
 """Kernel of `models.senders`: evidence that a host or account sends mass mail, message by message.
 
-The unit is a message and recipient domain with its first final outcome (`layout.F_OUTCOME`).  Two open hash tables:
-
-    subjects    (host or account) -> running sums, 64 words
-    pairs       (subject, domain) or (subject, sender) seen; (subject, sender, hour) -> units and failures
-
-Each stream of evidence is a likelihood ratio a unit, kept as a CUSUM `S = max(S, 0) + log e` (it decides when) and as
-a Shiryaev-Roberts sum `R = (1 + R) e` (it says how sure).  All logarithms are fixed point (`models.logs`).
+The unit is a message and recipient domain with its first final outcome (`layout.F_FINAL`).  `sums_kernel` holds the
+tables: subjects are hosts and accounts; pairs are (subject, domain) and (subject, sender) seen, and (subject, sender,
+hour) with its units and failures.
 """
 
 from __future__ import annotations
 
 from mailripple.messages_kernel import join_keys
 from mailripple.models.logs import ONE, add_logs, fixed, log_of
+from mailripple.models.sums_kernel import (
+    NOW,
+    P_COUNT,
+    P_LAST,
+    PAIRS,
+    SUBJECTS,
+    X_ALARM_AT,
+    X_ALARM_UNITS,
+    X_LAST,
+    X_MOST,
+    X_NOTICE_AT,
+    X_ONSET,
+    X_OWN,
+    X_WARNING_AT,
+    count_week,
+    cusum,
+    forget_lines,
+    full,
+    keep_line,
+    keep_sure,
+    pair_of,
+    roberts,
+    seen_before,
+    subject_of,
+)
 from mailripple.parse import layout as L
 from mailripple.parse.native import entry, i64, part, put64, shr
 
-#: The state block: address, mask and used slots of each table, then what the site has taught and what stays out.
-SUBJECTS, PAIRS = 0, 24
-THETA, NEXT_DAY, NULL_SENDER, NOW = 48, 56, 64, 72
+#: The state block behind the tables: the site's failure rate, when the next lesson is due, the null sender.
+THETA, NEXT_DAY, NULL_SENDER = 56, 64, 72
 STATE_WORDS = 10
-SUBJECT, PAIR = 512, 32
-#: A pair's words: last seen, units << 32 | failures, 1 for an hour's cell.
-P_LAST, P_COUNT, P_CELL = 8, 16, 24
 #: Rows of `messages.Attempts`.
 R_TS, R_ORDER, R_SERVER, R_QUEUE, R_CLIENT, R_ACCOUNT = range(6)
 R_SENDER, R_DOMAIN, R_FIRST, R_STATUS, R_DSN, R_FINAL = range(6, 12)
 
+#: Words of a subject behind those of `sums_kernel`.
 (
-    X_ID,
-    X_KEY,
-    X_KIND,
-    X_FIRST,
-    X_LAST,
     X_UNITS,
     X_FAILS,
     X_NEW,
@@ -53,33 +66,18 @@ R_SENDER, R_DOMAIN, R_FIRST, R_STATUS, R_DSN, R_FINAL = range(6, 12)
     X_RP,
     X_B_SINCE,
     X_V_SINCE,
+    X_S_SINCE,
     X_B_UNITS,
     X_V_UNITS,
-    X_MOST,
-    X_MOST_AT,
-    X_NOTICE_AT,
-    X_WARNING_AT,
-    X_ALARM_AT,
-    X_ONSET,
-    X_ALARM_UNITS,
+    X_S_UNITS,
     X_CLUSTERED,
     X_LOGIN,
     X_LOGIN_AT,
     X_DEFERRED,
-    X_WEEK,
-    X_WEEK_UNITS,
-    X_LAST_WEEK_UNITS,
-    X_SURE,
-    X_S_SINCE,
-    X_S_UNITS,
-) = range(0, 352, 8)
-#: The five units that weigh most since the evidence last began: weight, then order of their record.
-X_TOP = 352
-TOP = 5
+) = range(X_OWN, X_OWN + 28 * 8, 8)
 HOST, ACCOUNT = 1, 2
 
 HOUR = 3_600_000_000
-WEEK = 7 * 24 * HOUR
 #: Failures, alternatives: a mass mailer fails that often (several at once; the truth need only lie between).
 THETAS = (fixed(0.1), fixed(0.2), fixed(0.4))
 #: Within (subject, sender, hour) failures are beta-binomial: `CLUSTER` prior units carry the site's rate, which is a
@@ -98,82 +96,9 @@ SENDER_FLOOR, SENDER_ALT = fixed(0.02), fixed(0.8)
 #: mailing in twenty has bad luck with its first addresses, and all its recipients are new); the three levels.
 GATE, STEADY, NOTICE = log_of(20), log_of(400), log_of(1000)
 WARNING, ALARM = log_of(10_000), log_of(100_000)
-#: A sum of evidence stops there (e = 1e12): it must be able to fall again.
-LIMIT = log_of(10**12)
 LN3, LN2_ = log_of(3), log_of(2)
 #: A pair not seen for that long is forgotten.
 REMEMBER = 60 * 24 * HOUR
-
-
-@part
-def find_entry(state: int, table: int, size: int, key: int) -> int:
-    """Address of the key's slot, or of the empty slot where it would stand."""
-    base = i64(state + table)
-    mask = i64(state + table + 8)
-    at = shr(key, 1) & mask
-    while i64(base + size * at) != 0 and i64(base + size * at) != key:
-        at = (at + 1) & mask
-    return base + size * at
-
-
-@part
-def pair_of(state: int, key: int, ts: int) -> int:
-    """The key's pair, made if it is not known or forgotten (P_LAST 0)."""
-    slot = find_entry(state, PAIRS, PAIR, key)
-    if i64(slot) == 0:
-        put64(slot, key)
-        put64(slot + P_LAST, 0)
-        put64(slot + P_COUNT, 0)
-        put64(slot + P_CELL, 0)
-        put64(state + PAIRS + 16, i64(state + PAIRS + 16) + 1)
-    elif i64(slot + P_LAST) != 0 and ts - i64(slot + P_LAST) > REMEMBER:
-        put64(slot + P_LAST, 0)
-        put64(slot + P_COUNT, 0)
-    return slot
-
-
-@part
-def subject_of(state: int, raw: int, kind: int, ts: int) -> int:
-    """The subject's slot, made if it is not known."""
-    key = join_keys(raw, kind)
-    slot = find_entry(state, SUBJECTS, SUBJECT, key)
-    if i64(slot) == 0:
-        for k in range(0, SUBJECT, 8):
-            put64(slot + k, 0)
-        put64(slot, key)
-        put64(slot + X_KEY, raw)
-        put64(slot + X_KIND, kind)
-        put64(slot + X_FIRST, ts)
-        put64(state + SUBJECTS + 16, i64(state + SUBJECTS + 16) + 1)
-    return slot
-
-
-@part
-def seen_before(state: int, key: int, ts: int) -> int:
-    """True if the pair was seen and is not forgotten; it is seen from now on."""
-    slot = pair_of(state, key, ts)
-    known = i64(slot + P_LAST) != 0
-    put64(slot + P_LAST, ts)
-    return known
-
-
-@part
-def cusum(subject: int, stream: int, log_e: int) -> int:
-    """Add a unit's evidence to a CUSUM; True where what it says may well have begun with this unit.
-
-    The chance that the change came at unit k goes with exp(-S) before k: within e of the best, the last is taken.
-    """
-    s = i64(subject + stream)
-    put64(subject + stream, min(max(s, 0) + log_e, LIMIT))
-    return s <= ONE
-
-
-@part
-def roberts(subject: int, stream: int, log_e: int, units: int) -> int:
-    """Add a unit's evidence to a Shiryaev-Roberts sum, R = (1 + R) e; before the first unit R is 0."""
-    r = add_logs(0, i64(subject + stream)) if units > 1 else 0
-    put64(subject + stream, min(r + log_e, LIMIT))
-    return 0
 
 
 @part
@@ -199,11 +124,10 @@ def failure_chance(state: int, subject: int, sender: int, domain: int, ts: int, 
     writes to a dead address each hour).  The larger chance stands for a failure, the smaller for a delivery: then the
     likelihood is no more than that of either null, and the ratio an e-value under both.
     """
-    cell = pair_of(state, join_keys(join_keys(i64(subject), sender), ts // HOUR + 3), ts)
+    cell = pair_of(state, join_keys(join_keys(i64(subject), sender), ts // HOUR + 3), ts, 2 * HOUR)
     put64(cell + P_LAST, ts)
-    put64(cell + P_CELL, 1)
     mailing = chance_in(state, cell, failed)
-    there = chance_in(state, pair_of(state, join_keys(join_keys(i64(subject), domain), 1), ts), failed)
+    there = chance_in(state, pair_of(state, join_keys(join_keys(i64(subject), domain), 1), ts, REMEMBER), failed)
     return max(mailing, there) if failed else min(mailing, there)
 
 
@@ -243,7 +167,7 @@ def novelty_chance(subject: int) -> int:
 def step_contacts(state: int, subject: int, domain: int, chance: int, failed: int, ts: int) -> int:
     """Stream V: first contact and failure as one joint table.  Returns the evidence of this unit."""
     q = novelty_chance(subject)
-    known = seen_before(state, join_keys(join_keys(i64(subject), domain), 1), ts)
+    known = seen_before(state, join_keys(join_keys(i64(subject), domain), 1), ts, REMEMBER)
     k = i64(subject + X_UNITS) - 1
     curve = i64(subject + X_CURVE)
     put64(subject + X_CURVE, curve + (2 * ONE + curve // 2) // (2 + k))
@@ -258,9 +182,7 @@ def step_contacts(state: int, subject: int, domain: int, chance: int, failed: in
     if cusum(subject, X_V, log_e):
         put64(subject + X_V_SINCE, ts)
         put64(subject + X_V_UNITS, 0)
-        if i64(subject + X_NOTICE_AT) == 0:
-            for j in range(TOP):
-                put64(subject + X_TOP + 16 * j, 0)
+        forget_lines(subject)
     put64(subject + X_V_UNITS, i64(subject + X_V_UNITS) + 1)
     roberts(subject, X_RV, log_e, i64(subject + X_UNITS))
     return log_e
@@ -276,7 +198,7 @@ def step_sender(state: int, subject: int, sender: int, queue: int, ts: int) -> i
     put64(subject + X_MESSAGES, k + 1)
     seen = i64(subject + X_SENDERS)
     q = min(CEILING, (10 * ONE + 3 * seen * ONE) // (10 * (1 + k)) + SENDER_FLOOR)
-    known = seen_before(state, join_keys(join_keys(i64(subject), sender), 2), ts)
+    known = seen_before(state, join_keys(join_keys(i64(subject), sender), 2), ts, REMEMBER)
     if not known:
         put64(subject + X_SENDERS, seen + 1)
     log_e = log_share(SENDER_ALT, not known) - log_share(q, not known)
@@ -286,20 +208,6 @@ def step_sender(state: int, subject: int, sender: int, queue: int, ts: int) -> i
     put64(subject + X_S_UNITS, i64(subject + X_S_UNITS) + 1)
     roberts(subject, X_RS, log_e, k + 1)
     return log_e
-
-
-@part
-def keep_line(subject: int, weight: int, order: int) -> int:
-    """Keep the record among the five that weigh most; of equals the earlier ones."""
-    least = subject + X_TOP
-    for j in range(1, TOP):
-        slot = subject + X_TOP + 16 * j
-        if i64(slot) < i64(least):
-            least = slot
-    if weight > i64(least):
-        put64(least, weight)
-        put64(least + 8, order)
-    return 0
 
 
 @part
@@ -327,12 +235,8 @@ def judge(subject: int, ts: int) -> int:
     if clustered >= GATE:
         total = add_logs(total + LN2_, i64(subject + X_S)) - LN3
         sure = add_logs(sure + LN2_, i64(subject + X_RS)) - LN3
-    sure -= log_of(max(50, i64(subject + X_WEEK_UNITS) + i64(subject + X_LAST_WEEK_UNITS)))
-    if sure > i64(subject + X_SURE) or i64(subject + X_UNITS) == 1:
-        put64(subject + X_SURE, sure)
-    if total > i64(subject + X_MOST):
-        put64(subject + X_MOST, total)
-        put64(subject + X_MOST_AT, ts)
+    keep_sure(subject, sure, i64(subject + X_UNITS))
+    put64(subject + X_MOST, max(i64(subject + X_MOST), total))
     put64(subject + X_CLUSTERED, max(i64(subject + X_CLUSTERED), clustered))
     if total >= NOTICE and i64(subject + X_NOTICE_AT) == 0:
         put64(subject + X_NOTICE_AT, ts)
@@ -343,18 +247,6 @@ def judge(subject: int, ts: int) -> int:
     if total >= ALARM and clustered >= gate and i64(subject + X_ALARM_AT) == 0:
         put64(subject + X_ALARM_AT, ts)
         put64(subject + X_ALARM_UNITS, onset(subject, clustered))
-    return 0
-
-
-@part
-def count_week(subject: int, ts: int) -> int:
-    """Units of this week and the last: the number of moments at which a change could have come."""
-    week = ts // WEEK
-    if week != i64(subject + X_WEEK):
-        put64(subject + X_LAST_WEEK_UNITS, i64(subject + X_WEEK_UNITS) if week == i64(subject + X_WEEK) + 1 else 0)
-        put64(subject + X_WEEK, week)
-        put64(subject + X_WEEK_UNITS, 0)
-    put64(subject + X_WEEK_UNITS, i64(subject + X_WEEK_UNITS) + 1)
     return 0
 
 
@@ -379,11 +271,6 @@ def take_unit(state: int, raw: int, kind: int, row: int, stride: int) -> int:
     weight += step_sender(state, subject, sender, i64(row + R_QUEUE * stride), ts)
     keep_line(subject, weight, i64(row + R_ORDER * stride))
     return judge(subject, ts)
-
-
-@part
-def full(state: int, table: int, room: int) -> int:
-    return 2 * (i64(state + table + 16) + room) > i64(state + table + 8)
 
 
 @entry
@@ -417,29 +304,3 @@ def fold_logins(state: int, rows: int, stride: int, begin: int, end: int) -> int
         put64(subject + X_LOGIN, i64(row + 2 * stride))
         put64(subject + X_LOGIN_AT, i64(row))
     return end
-
-
-@entry
-def rehash(state: int, table: int, size: int, new: int, mask: int) -> int:
-    """Copy a table into an empty one of mask + 1 slots, without pairs that are long past; how many were copied."""
-    old = i64(state + table)
-    slots = i64(state + table + 8) + 1
-    kept = 0
-    for k in range(slots):
-        slot = old + size * k
-        if i64(slot) == 0:
-            continue
-        if table == PAIRS:
-            idle = i64(state + NOW) - i64(slot + P_LAST)
-            if idle > REMEMBER or (i64(slot + P_CELL) and idle > 2 * HOUR):
-                continue
-        at = shr(i64(slot), 1) & mask
-        while i64(new + size * at) != 0:
-            at = (at + 1) & mask
-        for w in range(0, size, 8):
-            put64(new + size * at + w, i64(slot + w))
-        kept += 1
-    put64(state + table, new)
-    put64(state + table + 8, mask)
-    put64(state + table + 16, kept)
-    return kept
