@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mailripple.messages import Attempts
-from mailripple.models.senders import SenderScore, Senders
+from mailripple.models.senders import Senders, SenderScore
 from mailripple.parse import layout as L
 
 SECOND = 1_000_000

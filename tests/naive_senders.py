@@ -17,7 +17,6 @@ from mailripple.models.senders_kernel import (
     FLOOR,
     GATE,
     HOUR,
-    NEW_FAILS,
     NEW_LEAST,
     NEW_MORE,
     NEW_MOST,
@@ -89,6 +88,7 @@ class Subject:
     senders: int = 0
     deferred: int = 0
     queue: str | None = None
+    days: tuple[int, tuple[int, int], tuple[int, int]] = (0, (0, 0), (0, 0))
     b: list[Stream] = field(default_factory=lambda: [Stream(), Stream(), Stream()])
     v: Stream = field(default_factory=Stream)
     sender: Stream = field(default_factory=Stream)
@@ -129,7 +129,7 @@ class Subject:
         """The larger of two beta-binomial predictive chances for a failure, the smaller for a delivery."""
         chances = []
         for cell in (
-            self.mailings.setdefault((u.sender, u.ts // HOUR), [0, 0]), self.places.setdefault(u.domain, [0, 0])
+            self.mailings.setdefault((u.sender, u.ts // MAILING), [0, 0]), self.places.setdefault(u.domain, [0, 0])
         ):  # fmt: skip
             chances.append((CLUSTER * theta + cell[1] * ONE) // (CLUSTER + cell[0]))
             cell[0] += 1
@@ -152,7 +152,7 @@ class Subject:
         self.seen[u.domain] = u.ts
         if new:
             self.new += 1
-            chance = min(NEW_FAILS * chance, CEILING)
+            chance = min(3 * chance // 2, CEILING)
         log_e = share(min(NEW_MOST, max(NEW_LEAST, q + NEW_MORE)), new) - share(q, new)
         log_e += share(max(ALT_FAILS, min(3 * theta, CEILING)), u.failed) - share(chance, u.failed)
         begins = self.v.add(log_e, self.units == 1)
@@ -166,7 +166,11 @@ class Subject:
         if u.queue == self.queue:
             return 0
         self.queue = u.queue
-        q = min(CEILING, (10 * ONE + 3 * self.senders * ONE) // (10 * (1 + self.messages)) + SENDER_FLOOR)
+        day = u.ts // (24 * HOUR)
+        if day != self.days[0]:
+            self.days = (day, (self.senders, self.messages), self.days[1])
+        old = self.days[2][0] * ONE // (1 + self.days[2][1])
+        q = min(CEILING, max((10 * ONE + 2 * self.senders * ONE) // (5 * (2 + self.messages)), old) + SENDER_FLOOR)
         self.messages += 1
         new = u.sender not in self.known_senders or u.ts - self.known_senders[u.sender] > REMEMBER
         self.known_senders[u.sender] = u.ts
@@ -178,6 +182,11 @@ class Subject:
     def keep(self, weight: int, order: int) -> None:
         """The five heaviest records, of equals the earlier."""
         self.top = sorted([*self.top, (weight, order)], key=lambda t: (-t[0], t[1]))[:TOP]
+
+    def gate(self, ts: int) -> int:
+        """What B must say for an alarm."""
+        steps = self.weeks[ts // WEEK] + self.weeks.get(ts // WEEK - 1, 0)
+        return GATE if self.sender.s >= GATE else STEADY + log_of(max(50, steps)) - log_of(50)
 
     def judge(self, ts: int) -> None:
         """The mean of the streams, and the levels."""
@@ -195,7 +204,7 @@ class Subject:
             self.notice, self.onset = ts, middle.since
         if total >= WARNING and not self.warning:
             self.warning = ts
-        if total >= ALARM and clustered >= (GATE if self.sender.s >= GATE else STEADY) and not self.alarm:
+        if total >= ALARM and clustered >= self.gate(ts) and not self.alarm:
             self.alarm, self.onset, self.alarm_units = ts, middle.since, same.units
 
 

@@ -33,6 +33,7 @@ from mailripple.models.sums_kernel import (
     roberts,
     seen_before,
     subject_of,
+    week_units,
 )
 from mailripple.parse import layout as L
 from mailripple.parse.native import entry, i64, part, put64, shr
@@ -74,29 +75,41 @@ R_SENDER, R_DOMAIN, R_FIRST, R_STATUS, R_DSN, R_FINAL = range(6, 12)
     X_LOGIN,
     X_LOGIN_AT,
     X_DEFERRED,
-) = range(X_OWN, X_OWN + 28 * 8, 8)
+    X_DAY,
+    X_MID_SENDERS,
+    X_MID_MESSAGES,
+    X_OLD_SENDERS,
+    X_OLD_MESSAGES,
+) = range(X_OWN, X_OWN + 33 * 8, 8)
 HOST, ACCOUNT = 1, 2
 
 HOUR = 3_600_000_000
+DAY = 24 * HOUR
+#: A mailing: what a subject sends with one sender address in as long.
+MAILING = HOUR
 #: Failures, alternatives: a mass mailer fails that often (several at once; the truth need only lie between).
 THETAS = (fixed(0.1), fixed(0.2), fixed(0.4))
 #: Within (subject, sender, hour) failures are beta-binomial: `CLUSTER` prior units carry the site's rate, which is a
 #: correlation of 1/(CLUSTER + 1) between the recipients of one mailing.
 CLUSTER = 9
-#: A recipient that is new to the host fails that often as a known one (measured 1.5 to 2 on real servers).
-NEW_FAILS = 2
+#: A recipient that is new to the host fails half as often again as a known one, or twice as often (real servers); the
+#: smaller factor, for the rate that it multiplies is already an upper quantile.  As a fraction.
+NEW_FAILS, NEW_FAILS_OF = 3, 2
 #: First contacts, null: Pitman-Yor with concentration 2 and discount 1/2, half as many again, and 3 % at least.
 FLOOR, CEILING = fixed(0.03), fixed(0.9)
 #: First contacts, alternative: at least 55 %; failures .2.
 NEW_LEAST, NEW_MOST, NEW_MORE = fixed(0.55), fixed(0.97), fixed(0.2)
 ALT_FAILS = fixed(0.2)
-#: Senders: Pitman-Yor with concentration 1 and discount .3, floor 2 %; a mailer changes it in 80 % of its messages.
+#: Senders: Pitman-Yor with concentration 2 and discount .4, but no less than the share of new senders that the host had
+#: until a day ago (a gateway has many, and a mailer must not teach its own null); floor 2 %.  A mailer changes it in
+#: 80 % of its messages.
 SENDER_FLOOR, SENDER_ALT = fixed(0.02), fixed(0.8)
-#: e-values as logarithms: gate of the sender mark and of an alarm where senders change, and where they do not (one
-#: mailing in twenty has bad luck with its first addresses, and all its recipients are new); the three levels.
+#: e-values as logarithms: gate of the sender mark, and of an alarm where senders change.  Where they do not, the gate
+#: is 400 for 50 messages a week and grows with them: a CUSUM reaches c within N steps with chance N/c, and all the
+#: recipients of a new list are first contacts.
 GATE, STEADY, NOTICE = log_of(20), log_of(400), log_of(1000)
 WARNING, ALARM = log_of(10_000), log_of(100_000)
-LN3, LN2_ = log_of(3), log_of(2)
+LN3, LN2_, LN50 = log_of(3), log_of(2), log_of(50)
 #: A pair not seen for that long is forgotten.
 REMEMBER = 60 * 24 * HOUR
 
@@ -124,7 +137,7 @@ def failure_chance(state: int, subject: int, sender: int, domain: int, ts: int, 
     writes to a dead address each hour).  The larger chance stands for a failure, the smaller for a delivery: then the
     likelihood is no more than that of either null, and the ratio an e-value under both.
     """
-    cell = pair_of(state, join_keys(join_keys(i64(subject), sender), ts // HOUR + 3), ts, 2 * HOUR)
+    cell = pair_of(state, join_keys(join_keys(i64(subject), sender), ts // MAILING + 3), ts, 2 * MAILING)
     put64(cell + P_LAST, ts)
     mailing = chance_in(state, cell, failed)
     there = chance_in(state, pair_of(state, join_keys(join_keys(i64(subject), domain), 1), ts, REMEMBER), failed)
@@ -175,7 +188,7 @@ def step_contacts(state: int, subject: int, domain: int, chance: int, failed: in
     if not known:
         put64(subject + X_DOMAINS, i64(subject + X_DOMAINS) + 1)
         put64(subject + X_NEW, i64(subject + X_NEW) + 1)
-        fails = min(NEW_FAILS * chance, CEILING)
+        fails = min(NEW_FAILS * chance // NEW_FAILS_OF, CEILING)
     other = min(NEW_MOST, max(NEW_LEAST, q + NEW_MORE))
     log_e = log_share(other, not known) - log_share(q, not known)
     log_e += log_share(max(ALT_FAILS, min(3 * i64(state + THETA), CEILING)), failed) - log_share(fails, failed)
@@ -189,18 +202,33 @@ def step_contacts(state: int, subject: int, domain: int, chance: int, failed: in
 
 
 @part
+def sender_chance(subject: int, day: int) -> int:
+    """Chance of a first use of a sender under the null, fixed point; on a new day what was learnt is put back by one."""
+    k = i64(subject + X_MESSAGES)
+    seen = i64(subject + X_SENDERS)
+    if day != i64(subject + X_DAY):
+        put64(subject + X_OLD_SENDERS, i64(subject + X_MID_SENDERS))
+        put64(subject + X_OLD_MESSAGES, i64(subject + X_MID_MESSAGES))
+        put64(subject + X_MID_SENDERS, seen)
+        put64(subject + X_MID_MESSAGES, k)
+        put64(subject + X_DAY, day)
+    live = (10 * ONE + 2 * seen * ONE) // (5 * (2 + k))
+    old = i64(subject + X_OLD_SENDERS) * ONE // (1 + i64(subject + X_OLD_MESSAGES))
+    return min(CEILING, max(live, old) + SENDER_FLOOR)
+
+
+@part
 def step_sender(state: int, subject: int, sender: int, queue: int, ts: int) -> int:
     """Stream S, once a message: is this the first use of the envelope sender?  Returns its evidence."""
     if i64(subject + X_QUEUE) == queue:
         return 0
     put64(subject + X_QUEUE, queue)
+    q = sender_chance(subject, ts // DAY)
     k = i64(subject + X_MESSAGES)
     put64(subject + X_MESSAGES, k + 1)
-    seen = i64(subject + X_SENDERS)
-    q = min(CEILING, (10 * ONE + 3 * seen * ONE) // (10 * (1 + k)) + SENDER_FLOOR)
     known = seen_before(state, join_keys(join_keys(i64(subject), sender), 2), ts, REMEMBER)
     if not known:
-        put64(subject + X_SENDERS, seen + 1)
+        put64(subject + X_SENDERS, i64(subject + X_SENDERS) + 1)
     log_e = log_share(SENDER_ALT, not known) - log_share(q, not known)
     if cusum(subject, X_S, log_e):
         put64(subject + X_S_SINCE, ts)
@@ -243,7 +271,9 @@ def judge(subject: int, ts: int) -> int:
         onset(subject, clustered)
     if total >= WARNING and i64(subject + X_WARNING_AT) == 0:
         put64(subject + X_WARNING_AT, ts)
-    gate = GATE if i64(subject + X_S) >= GATE else STEADY
+    gate = GATE
+    if i64(subject + X_S) < GATE:
+        gate = STEADY + log_of(max(50, week_units(subject))) - LN50
     if total >= ALARM and clustered >= gate and i64(subject + X_ALARM_AT) == 0:
         put64(subject + X_ALARM_AT, ts)
         put64(subject + X_ALARM_UNITS, onset(subject, clustered))

@@ -115,6 +115,12 @@ def count_week(subject: int, ts: int) -> int:
 
 
 @part
+def week_units(subject: int) -> int:
+    """Steps of this week and the last."""
+    return i64(subject + X_WEEK_UNITS) + i64(subject + X_LAST_WEEK_UNITS)
+
+
+@part
 def keep_line(subject: int, weight: int, order: int) -> int:
     """Keep the record among the five that weigh most; of equals the earlier ones."""
     least = subject + X_TOP
@@ -140,7 +146,7 @@ def forget_lines(subject: int) -> int:
 @part
 def keep_sure(subject: int, log_r: int, units: int) -> int:
     """Keep the largest log E = log R - log of the steps of a week, at least 50; `units` steps so far."""
-    sure = log_r - log_of(max(50, i64(subject + X_WEEK_UNITS) + i64(subject + X_LAST_WEEK_UNITS)))
+    sure = log_r - log_of(max(50, week_units(subject)))
     if sure > i64(subject + X_SURE) or units == 1:
         put64(subject + X_SURE, sure)
     return 0
