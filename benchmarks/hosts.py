@@ -107,32 +107,25 @@ class Site:
             if ts > begin + DAY:
                 return
             domain = int(rng.integers(400_000, 430_000)) if rng.random() < novelty else int(rng.choice(old))
-            yield self.row(int(ts), host, 900_000_000 + int(rng.integers(senders)) + host * 1000 * (senders == 1), domain, rng.random() < bounce)
+            sender = 900_000_000 + (host * 1000 if senders == 1 else int(rng.integers(senders)))
+            yield self.row(int(ts), host, sender, domain, rng.random() < bounce)
 
 
 BENIGN = (("newsletter", 6), ("new list", 6), ("merge", 12), ("stale list", 6))
 
 
-def world(seed: int, hosts: int, weeks: int, worms: tuple[tuple[str, float, float, float, int], ...]) -> tuple[Site, list[Row]]:
+Worm = tuple[str, float, float, float, int]  # label, messages a minute, failures, first contacts, senders
+
+
+def world(seed: int, hosts: int, weeks: int, worms: tuple[Worm, ...]) -> tuple[Site, list[Row]]:
     """All rows of a seed; kinds of hosts in `Site.kinds`."""
     site = Site(seed, hosts, weeks)
-    rng = site.rng
     rows = [row for host in range(1, hosts + 1) for row in site.ordinary(host)]
     host = hosts
     for kind, n in BENIGN:
         for _ in range(n):
             host += 1
-            site.kinds[host] = kind
-            if kind == "newsletter":
-                size, dead, pace, lists = int(rng.integers(200, 3000)), rng.uniform(0.01, 0.06), rng.uniform(0.2, 5), seed * 1000 + host
-                for _ in range(2 * weeks):
-                    rows += site.mailing(host, size, dead, pace, lists)
-            elif kind == "new list":
-                rows += site.mailing(host, int(rng.integers(200, 3000)), rng.uniform(0.03, 0.12), rng.uniform(0.2, 5))
-            elif kind == "merge":
-                rows += [*site.ordinary(host), *site.mailing(host, int(rng.integers(50, 300)), rng.uniform(0.01, 0.05), rng.uniform(1, 30))]
-            else:
-                rows += [*site.ordinary(host), *site.mailing(host, int(rng.integers(40, 150)), rng.uniform(0.15, 0.35), rng.uniform(1, 60))]
+            rows += benign(site, kind, host, weeks)
             site.kinds[host] = kind
     for label, rate, bounce, novelty, senders in worms:
         for _ in range(4):
@@ -142,11 +135,27 @@ def world(seed: int, hosts: int, weeks: int, worms: tuple[tuple[str, float, floa
     return site, sorted(rows)
 
 
+def benign(site: Site, kind: str, host: int, weeks: int) -> list[Row]:
+    """A host that sends mailings; newsletters go twice a week to the same list."""
+    rng = site.rng
+    size, pace, dead = int(rng.integers(200, 3000)), rng.uniform(0.2, 5), rng.uniform(0.01, 0.06)
+    if kind == "newsletter":
+        return [row for _ in range(2 * weeks) for row in site.mailing(host, size, dead, pace, 1_000_000 + host)]
+    if kind == "new list":
+        return list(site.mailing(host, size, 2 * dead, pace))
+    if kind == "merge":
+        size, dead, pace = int(rng.integers(50, 300)), rng.uniform(0.01, 0.05), rng.uniform(1, 30)
+    else:
+        size, dead, pace = int(rng.integers(40, 150)), rng.uniform(0.15, 0.35), rng.uniform(1, 60)
+    return [*site.ordinary(host), *site.mailing(host, size, dead, pace)]
+
+
 def attempts(rows: list[Row]) -> Attempts:
     """Rows as the columns of `Attempts`."""
     table = np.array(rows, np.int64).T
     out = np.zeros((12, len(rows)), np.int64)
-    out[0], out[3], out[4], out[6], out[7] = table[0], table[1], table[2] + (1 << 32), table[4] + 1, table[5] + (1 << 62)
+    out[0], out[3] = table[0], table[1]
+    out[4], out[6], out[7] = table[2] + (1 << 32), table[4] + 1, table[5] + (1 << 62)
     out[1] = np.arange(len(rows)) + 1
     out[2] = 1
     out[8] = out[11] = 1
@@ -154,9 +163,10 @@ def attempts(rows: list[Row]) -> Attempts:
     return Attempts(out)
 
 
+SORTS = ((0.2, 0.55, 500), (0.05, 0.9, 500), (0.2, 0.55, 1), (0.3, 0.9, 20))
 WORMS = tuple(
-    (f"{rate}/min bounce {bounce:.0%} new {novelty:.0%} {'changing' if senders > 1 else 'one'} sender", rate, bounce, novelty, senders)
-    for bounce, novelty, senders in ((0.2, 0.55, 500), (0.05, 0.9, 500), (0.2, 0.55, 1), (0.3, 0.9, 20))
+    (f"{rate}/min fails {bounce:.0%} new {novelty:.0%} senders {senders}", rate, bounce, novelty, senders)
+    for bounce, novelty, senders in SORTS
     for rate in (0.1, 0.5, 2.0, 10.0)
 )
 
@@ -168,9 +178,15 @@ def delay(rows: list[Row], score: SenderScore, begin: int, moment: int | None) -
     return float(sum(1 for r in rows if r[2] == score.key - (1 << 32) and begin <= r[0] <= moment))
 
 
+def summary(values: npt.NDArray[np.float64]) -> str:
+    """Share found, median and 90 % quantile."""
+    high = np.quantile(values, 0.9, method="higher")
+    return f"{np.isfinite(values).mean():.2f} {np.median(values):5.0f} [{high:5.0f}]"
+
+
 def main() -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--seeds", default="0-3")
     parser.add_argument("--hosts", type=int, default=1000)
     parser.add_argument("--weeks", type=int, default=2)
@@ -181,30 +197,44 @@ def main() -> None:
     delays: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
     for seed in range(first, last + 1):
         site, rows = world(seed, options.hosts, options.weeks, () if options.quiet else WORMS)
-        by_host: dict[int, list[Row]] = defaultdict(list)
-        for row in rows:
-            by_host[row[2]].append(row)
         senders = Senders(0)
         senders.step(attempts(rows))
-        for score in senders.scores():
-            host = score.key - (1 << 32)
-            kind = site.kinds.get(host, "ordinary")
-            level = "alarm" if score.alarm else "warning" if score.warning else "notice" if score.notice else ""
-            early = host in site.begins and score.alarm is not None and score.alarm < site.begins[host]
-            levels[kind].append("early" if early else level)
-            if host in site.begins:
-                begin = site.begins[host]
-                error = abs((score.onset or 0) - begin) / (60 * SECOND) if score.alarm else float("inf")
-                delays[kind].append((delay(by_host[host], score, begin, score.alarm), delay(by_host[host], score, begin, score.warning), error))
+        judge(site, rows, senders.scores(), levels, delays)
         print(f"seed {seed}: {len(rows)} messages, rate {senders.rate:.3f}, true {site.fails:.3f}", flush=True)
     for kind, found in levels.items():
         if kind not in delays:
-            print(f"{kind:44} n {len(found):6} alarm {found.count('alarm'):4} warning {found.count('warning'):4} notice {found.count('notice'):4}"
-                  f"  alarms/1000 host-weeks {1000 * found.count('alarm') / len(found) / options.weeks:.2f}")
+            counts = " ".join(f"{level} {found.count(level):4}" for level in ("alarm", "warning", "notice"))
+            rate = 1000 * found.count("alarm") / len(found) / options.weeks
+            print(f"{kind:44} n {len(found):6} {counts}  alarms per 1,000 host-weeks {rate:.2f}")
     for kind, values in delays.items():
-        a, w, e = np.array(values).T
-        print(f"{kind:44} n {len(a):3} alarm {np.isfinite(a).mean():.2f} {np.median(a):5.0f} [{np.quantile(a, 0.9, method='higher'):5.0f}]"
-              f"  warning {np.isfinite(w).mean():.2f} {np.median(w):5.0f} [{np.quantile(w, 0.9, method='higher'):5.0f}]  onset {np.median(e):5.1f} min")
+        alarm, warning, error = np.array(values).T
+        print(
+            f"{kind:44} n {len(alarm):3} alarm {summary(alarm)} warning {summary(warning)} onset {np.median(error):5.1f}"
+        )
+
+
+def judge(
+    site: Site,
+    rows: list[Row],
+    scores: list[SenderScore],
+    levels: dict[str, list[str]],
+    delays: dict[str, list[tuple[float, float, float]]],
+) -> None:
+    """Add the levels that hosts reached by kind, and for mailers messages to alarm, to warning, and error of onset."""
+    by_host: dict[int, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_host[row[2]].append(row)
+    for score in scores:
+        host = score.key - (1 << 32)
+        kind = site.kinds.get(host, "ordinary")
+        levels[kind].append(
+            "alarm" if score.alarm else "warning" if score.warning else "notice" if score.notice else ""
+        )
+        if host in site.begins:
+            begin = site.begins[host]
+            error = abs((score.onset or 0) - begin) / (60 * SECOND) if score.alarm else float("inf")
+            needed = [delay(by_host[host], score, begin, moment) for moment in (score.alarm, score.warning)]
+            delays[kind].append((needed[0], needed[1], error))
 
 
 if __name__ == "__main__":

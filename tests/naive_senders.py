@@ -13,10 +13,14 @@ from mailripple.models.senders_kernel import (
     ALARM,
     ALT_FAILS,
     CEILING,
+    CHANGING,
     CLUSTER,
     FLOOR,
     GATE,
+    HISTORY,
     HOUR,
+    LEAD,
+    MAILING,
     NEW_LEAST,
     NEW_MORE,
     NEW_MOST,
@@ -95,7 +99,7 @@ class Subject:
     plain: Stream = field(default_factory=Stream)
     weeks: dict[int, int] = field(default_factory=dict)
     mailings: dict[tuple[str, int], list[int]] = field(default_factory=dict)
-    places: dict[str, list[int]] = field(default_factory=dict)
+    failed_there: dict[str, bool] = field(default_factory=dict)
     seen: dict[str, int] = field(default_factory=dict)
     known_senders: dict[str, int] = field(default_factory=dict)
     top: list[tuple[int, int]] = field(default_factory=list)
@@ -118,23 +122,29 @@ class Subject:
         self.weeks[u.ts // WEEK] = self.weeks.get(u.ts // WEEK, 0) + 1
         if u.ts - self.seen.get(u.domain, u.ts) > REMEMBER:  # forgotten
             del self.seen[u.domain]
-            del self.places[u.domain]
-        chance = self.chance(u, theta)
-        self.failures(u, theta, chance)
+            del self.failed_there[u.domain]
+        self.turn_day(u.ts // (24 * HOUR))
+        chance = None
+        if not self.failed_there.get(u.domain):
+            chance = self.chance(u, theta)
+            self.failures(u, theta, chance)
+        self.failed_there[u.domain] = u.failed
         weight = self.contacts(u, theta, chance) + self.senders_of(u)
         self.keep(weight, u.order)
         self.judge(u.ts)
 
+    def turn_day(self, day: int) -> None:
+        """What was known two midnights ago is the past."""
+        if day != self.days[0]:
+            self.days = (day, (self.senders, self.messages), self.days[1])
+
     def chance(self, u: Unit, theta: int) -> int:
-        """The larger of two beta-binomial predictive chances for a failure, the smaller for a delivery."""
-        chances = []
-        for cell in (
-            self.mailings.setdefault((u.sender, u.ts // MAILING), [0, 0]), self.places.setdefault(u.domain, [0, 0])
-        ):  # fmt: skip
-            chances.append((CLUSTER * theta + cell[1] * ONE) // (CLUSTER + cell[0]))
-            cell[0] += 1
-            cell[1] += u.failed
-        return max(chances) if u.failed else min(chances)
+        """Beta-binomial predictive chance within the mailing."""
+        cell = self.mailings.setdefault((u.sender, u.ts // MAILING), [0, 0])
+        found = (CLUSTER * theta + cell[1] * ONE) // (CLUSTER + cell[0])
+        cell[0] += 1
+        cell[1] += u.failed
+        return found
 
     def failures(self, u: Unit, theta: int, chance: int) -> None:
         """Streams B and P."""
@@ -142,7 +152,7 @@ class Subject:
         self.b[0].mark(all(begins), u.ts)
         self.plain.add(share(THETAS[1], u.failed) - share(theta, u.failed), self.units == 1)
 
-    def contacts(self, u: Unit, theta: int, chance: int) -> int:
+    def contacts(self, u: Unit, theta: int, chance: int | None) -> int:
         """Stream V."""
         k = self.units - 1
         seen = min(self.new * ONE, 2 * self.curve + 2 * ONE)
@@ -150,11 +160,11 @@ class Subject:
         self.curve += (2 * ONE + self.curve // 2) // (2 + k)
         new = u.domain not in self.seen
         self.seen[u.domain] = u.ts
-        if new:
-            self.new += 1
-            chance = min(3 * chance // 2, CEILING)
+        self.new += new
         log_e = share(min(NEW_MOST, max(NEW_LEAST, q + NEW_MORE)), new) - share(q, new)
-        log_e += share(max(ALT_FAILS, min(3 * theta, CEILING)), u.failed) - share(chance, u.failed)
+        if chance is not None:
+            chance = min(3 * chance // 2, CEILING) if new else chance
+            log_e += share(max(ALT_FAILS, min(3 * theta, CEILING)), u.failed) - share(chance, u.failed)
         begins = self.v.add(log_e, self.units == 1)
         if begins and not self.notice:
             self.top = []
@@ -166,9 +176,6 @@ class Subject:
         if u.queue == self.queue:
             return 0
         self.queue = u.queue
-        day = u.ts // (24 * HOUR)
-        if day != self.days[0]:
-            self.days = (day, (self.senders, self.messages), self.days[1])
         old = self.days[2][0] * ONE // (1 + self.days[2][1])
         q = min(CEILING, max((10 * ONE + 2 * self.senders * ONE) // (5 * (2 + self.messages)), old) + SENDER_FLOOR)
         self.messages += 1
@@ -183,19 +190,22 @@ class Subject:
         """The five heaviest records, of equals the earlier."""
         self.top = sorted([*self.top, (weight, order)], key=lambda t: (-t[0], t[1]))[:TOP]
 
-    def gate(self, ts: int) -> int:
-        """What B must say for an alarm."""
-        steps = self.weeks[ts // WEEK] + self.weeks.get(ts // WEEK - 1, 0)
-        return GATE if self.sender.s >= GATE else STEADY + log_of(max(50, steps)) - log_of(50)
+    def gate(self, steps: int) -> int:
+        """What failures must say for an alarm."""
+        return (CHANGING if self.sender.s >= GATE else STEADY) + log_of(max(50, steps)) - log_of(50)
 
     def judge(self, ts: int) -> None:
         """The mean of the streams, and the levels."""
+        steps = self.weeks[ts // WEEK] + self.weeks.get(ts // WEEK - 1, 0)
+        often = add_logs(self.b[1].s, self.b[2].s) - LN2
         clustered = add_logs(add_logs(self.b[0].s, self.b[1].s), self.b[2].s) - LN3
         gate = clustered >= GATE
-        two, two_r = add_logs(clustered, self.v.s), add_logs(self.b[1].r, self.v.r)
-        total = add_logs(two - LN2 + LN2, self.sender.s) - LN3 if gate else two - LN2
-        sure = add_logs(two_r - LN2 + LN2, self.sender.r) - LN3 if gate else two_r - LN2
-        sure -= log_of(max(50, self.weeks[ts // WEEK] + self.weeks.get(ts // WEEK - 1, 0)))
+        most = clustered + LEAD if self.days[2][1] < HISTORY else LIMIT
+        lead = self.b[1].r + LEAD
+        two, two_r = add_logs(clustered, min(self.v.s, most)), add_logs(self.b[1].r, min(self.v.r, lead))
+        total = add_logs(two, min(self.sender.s, most)) - LN3 if gate else two - LN2
+        sure = add_logs(two_r, min(self.sender.r, lead)) - LN3 if gate else two_r - LN2
+        sure -= log_of(max(50, steps))
         self.sure = sure if self.units == 1 else max(self.sure, sure)
         self.most, self.clustered = max(self.most, total), max(self.clustered, clustered)
         middle = sorted((self.v, self.b[0], self.sender), key=lambda s: s.since)[1] if gate else self.v
@@ -204,7 +214,7 @@ class Subject:
             self.notice, self.onset = ts, middle.since
         if total >= WARNING and not self.warning:
             self.warning = ts
-        if total >= ALARM and clustered >= self.gate(ts) and not self.alarm:
+        if total >= ALARM and often >= self.gate(steps) and not self.alarm:
             self.alarm, self.onset, self.alarm_units = ts, middle.since, same.units
 
 

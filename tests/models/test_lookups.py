@@ -109,7 +109,7 @@ def test_only_dated_questions_for_exchangers_count() -> None:
     assert exchanger_questions(np.concatenate([*wrong, questions(asked)], axis=1)).shape[1] == 1
 
 
-@pytest.mark.parametrize(("per_minute", "most"), [(0.1, 6), (1.0, 10), (10.0, 14)])
+@pytest.mark.parametrize(("per_minute", "most"), [(0.1, 8), (1.0, 12), (10.0, 34)])
 def test_a_mailer_is_named_in_few_names(per_minute: float, most: int) -> None:
     """Median number of names to the alarm over 40 mailers."""
     needed = []

@@ -29,13 +29,15 @@ def decide(scores: Scores) -> list[Alarm]:
 
 
 def _level(score: SenderScore) -> str:
+    """Volume and novelty alone are worth a notice: failures or changing senders must speak too."""
     if score.alarm is not None:
         return "alarm"
-    return "warning" if score.warning is not None and score.log_clustered >= GATE else "notice"
+    speaks = score.log_clustered >= GATE or score.log_senders >= CHANGING
+    return "warning" if score.warning is not None and speaks else "notice"
 
 
 def _verdict(score: SenderScore, level: str, scores: Scores) -> str:
-    if level == "notice" and score.log_clustered < GATE:
+    if level == "notice":
         return "bulk-sender"
     if score.account:
         return "stolen-account"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from mailripple.messages_kernel import join_keys
 from mailripple.models.logs import ONE, add_logs, fixed, log_of
 from mailripple.models.sums_kernel import (
+    LIMIT,
     NOW,
     P_COUNT,
     P_LAST,
@@ -91,7 +92,7 @@ MAILING = HOUR
 THETAS = (fixed(0.1), fixed(0.2), fixed(0.4))
 #: Within (subject, sender, hour) failures are beta-binomial: `CLUSTER` prior units carry the site's rate, which is a
 #: correlation of 1/(CLUSTER + 1) between the recipients of one mailing.
-CLUSTER = 9
+CLUSTER = 20
 #: A recipient that is new to the host fails half as often again as a known one, or twice as often (real servers); the
 #: smaller factor, for the rate that it multiplies is already an upper quantile.  As a fraction.
 NEW_FAILS, NEW_FAILS_OF = 3, 2
@@ -104,10 +105,14 @@ ALT_FAILS = fixed(0.2)
 #: until a day ago (a gateway has many, and a mailer must not teach its own null); floor 2 %.  A mailer changes it in
 #: 80 % of its messages.
 SENDER_FLOOR, SENDER_ALT = fixed(0.02), fixed(0.8)
-#: e-values as logarithms: gate of the sender mark, and of an alarm where senders change.  Where they do not, the gate
-#: is 400 for 50 messages a week and grows with them: a CUSUM reaches c within N steps with chance N/c, and all the
-#: recipients of a new list are first contacts.
-GATE, STEADY, NOTICE = log_of(20), log_of(400), log_of(1000)
+#: e-values as logarithms.  Stream S counts from `GATE` on.  An alarm needs failures alone to say `CHANGING`, or
+#: `STEADY` where senders do not change: by the alternatives that a list with some dead addresses does not look like
+#: (.2 and .4).
+#: Both are for 50 messages a week and grow with them: a CUSUM reaches c within N steps with chance N/c.
+GATE, CHANGING, STEADY, NOTICE = log_of(20), log_of(50), log_of(400), log_of(1000)
+#: Of a subject without a day-old past of `HISTORY` messages nobody knows whether it is a relay for many people: there,
+#: and wherever it is said how sure an incident is, V and S count no more than 500 times what failures say.
+LEAD, HISTORY = log_of(500), 20
 WARNING, ALARM = log_of(10_000), log_of(100_000)
 LN3, LN2_, LN50 = log_of(3), log_of(2), log_of(50)
 #: A pair not seen for that long is forgotten.
@@ -130,18 +135,23 @@ def chance_in(state: int, slot: int, failed: int) -> int:
 
 
 @part
-def failure_chance(state: int, subject: int, sender: int, domain: int, ts: int, failed: int) -> int:
-    """Chance of failure under the clustered null, fixed point; takes the outcome in.
+def failed_before(state: int, subject: int, domain: int, ts: int, failed: int) -> int:
+    """True if the subject's last message to the domain failed; takes the outcome in.
 
-    Outcomes hang together within a mailing (sender and hour) and for one destination, whatever the hour (a job that
-    writes to a dead address each hour).  The larger chance stands for a failure, the smaller for a delivery: then the
-    likelihood is no more than that of either null, and the ratio an e-value under both.
+    Then this one says nothing, whatever becomes of it: a job that writes to a dead address each hour is no worm.
     """
+    there = pair_of(state, join_keys(join_keys(i64(subject), domain), 1), ts, REMEMBER)
+    before = i64(there + P_COUNT)
+    put64(there + P_COUNT, failed)
+    return before
+
+
+@part
+def failure_chance(state: int, subject: int, sender: int, ts: int, failed: int) -> int:
+    """Predictive chance of failure within a mailing (beta-binomial), fixed point; takes the outcome in."""
     cell = pair_of(state, join_keys(join_keys(i64(subject), sender), ts // MAILING + 3), ts, 2 * MAILING)
     put64(cell + P_LAST, ts)
-    mailing = chance_in(state, cell, failed)
-    there = chance_in(state, pair_of(state, join_keys(join_keys(i64(subject), domain), 1), ts, REMEMBER), failed)
-    return max(mailing, there) if failed else min(mailing, there)
+    return chance_in(state, cell, failed)
 
 
 @part
@@ -178,7 +188,7 @@ def novelty_chance(subject: int) -> int:
 
 @part
 def step_contacts(state: int, subject: int, domain: int, chance: int, failed: int, ts: int) -> int:
-    """Stream V: first contact and failure as one joint table.  Returns the evidence of this unit."""
+    """Stream V: first contact and failure as one joint table; `chance` 0: the failure says nothing.  Its evidence."""
     q = novelty_chance(subject)
     known = seen_before(state, join_keys(join_keys(i64(subject), domain), 1), ts, REMEMBER)
     k = i64(subject + X_UNITS) - 1
@@ -191,7 +201,9 @@ def step_contacts(state: int, subject: int, domain: int, chance: int, failed: in
         fails = min(NEW_FAILS * chance // NEW_FAILS_OF, CEILING)
     other = min(NEW_MOST, max(NEW_LEAST, q + NEW_MORE))
     log_e = log_share(other, not known) - log_share(q, not known)
-    log_e += log_share(max(ALT_FAILS, min(3 * i64(state + THETA), CEILING)), failed) - log_share(fails, failed)
+    if chance:
+        alternative = max(ALT_FAILS, min(3 * i64(state + THETA), CEILING))
+        log_e += log_share(alternative, failed) - log_share(fails, failed)
     if cusum(subject, X_V, log_e):
         put64(subject + X_V_SINCE, ts)
         put64(subject + X_V_UNITS, 0)
@@ -202,17 +214,22 @@ def step_contacts(state: int, subject: int, domain: int, chance: int, failed: in
 
 
 @part
-def sender_chance(subject: int, day: int) -> int:
-    """Chance of a first use of a sender under the null, fixed point; on a new day what was learnt is put back by one."""
-    k = i64(subject + X_MESSAGES)
-    seen = i64(subject + X_SENDERS)
+def remember_day(subject: int, day: int) -> int:
+    """On a new day what the subject taught until two midnights ago becomes its past: a day old, quarantined."""
     if day != i64(subject + X_DAY):
         put64(subject + X_OLD_SENDERS, i64(subject + X_MID_SENDERS))
         put64(subject + X_OLD_MESSAGES, i64(subject + X_MID_MESSAGES))
-        put64(subject + X_MID_SENDERS, seen)
-        put64(subject + X_MID_MESSAGES, k)
+        put64(subject + X_MID_SENDERS, i64(subject + X_SENDERS))
+        put64(subject + X_MID_MESSAGES, i64(subject + X_MESSAGES))
         put64(subject + X_DAY, day)
-    live = (10 * ONE + 2 * seen * ONE) // (5 * (2 + k))
+    return 0
+
+
+@part
+def sender_chance(subject: int) -> int:
+    """Chance of a first use of a sender under the null, fixed point."""
+    k = i64(subject + X_MESSAGES)
+    live = (10 * ONE + 2 * i64(subject + X_SENDERS) * ONE) // (5 * (2 + k))
     old = i64(subject + X_OLD_SENDERS) * ONE // (1 + i64(subject + X_OLD_MESSAGES))
     return min(CEILING, max(live, old) + SENDER_FLOOR)
 
@@ -223,7 +240,7 @@ def step_sender(state: int, subject: int, sender: int, queue: int, ts: int) -> i
     if i64(subject + X_QUEUE) == queue:
         return 0
     put64(subject + X_QUEUE, queue)
-    q = sender_chance(subject, ts // DAY)
+    q = sender_chance(subject)
     k = i64(subject + X_MESSAGES)
     put64(subject + X_MESSAGES, k + 1)
     known = seen_before(state, join_keys(join_keys(i64(subject), sender), 2), ts, REMEMBER)
@@ -257,12 +274,15 @@ def onset(subject: int, clustered: int) -> int:
 @part
 def judge(subject: int, ts: int) -> int:
     """Average the streams; note when each level was first reached, and since when."""
+    often = add_logs(i64(subject + X_B2), i64(subject + X_B3)) - LN2_
     clustered = add_logs(add_logs(i64(subject + X_B), i64(subject + X_B2)), i64(subject + X_B3)) - LN3
-    total = add_logs(clustered, i64(subject + X_V)) - LN2_
-    sure = add_logs(i64(subject + X_RB), i64(subject + X_RV)) - LN2_
+    most = clustered + LEAD if i64(subject + X_OLD_MESSAGES) < HISTORY else LIMIT
+    total = add_logs(clustered, min(i64(subject + X_V), most)) - LN2_
+    lead = i64(subject + X_RB) + LEAD
+    sure = add_logs(i64(subject + X_RB), min(i64(subject + X_RV), lead)) - LN2_
     if clustered >= GATE:
-        total = add_logs(total + LN2_, i64(subject + X_S)) - LN3
-        sure = add_logs(sure + LN2_, i64(subject + X_RS)) - LN3
+        total = add_logs(total + LN2_, min(i64(subject + X_S), most)) - LN3
+        sure = add_logs(sure + LN2_, min(i64(subject + X_RS), lead)) - LN3
     keep_sure(subject, sure, i64(subject + X_UNITS))
     put64(subject + X_MOST, max(i64(subject + X_MOST), total))
     put64(subject + X_CLUSTERED, max(i64(subject + X_CLUSTERED), clustered))
@@ -271,10 +291,8 @@ def judge(subject: int, ts: int) -> int:
         onset(subject, clustered)
     if total >= WARNING and i64(subject + X_WARNING_AT) == 0:
         put64(subject + X_WARNING_AT, ts)
-    gate = GATE
-    if i64(subject + X_S) < GATE:
-        gate = STEADY + log_of(max(50, week_units(subject))) - LN50
-    if total >= ALARM and clustered >= gate and i64(subject + X_ALARM_AT) == 0:
+    gate = (CHANGING if i64(subject + X_S) >= GATE else STEADY) + log_of(max(50, week_units(subject))) - LN50
+    if total >= ALARM and often >= gate and i64(subject + X_ALARM_AT) == 0:
         put64(subject + X_ALARM_AT, ts)
         put64(subject + X_ALARM_UNITS, onset(subject, clustered))
     return 0
@@ -292,11 +310,14 @@ def take_unit(state: int, raw: int, kind: int, row: int, stride: int) -> int:
     failed = i64(row + R_STATUS * stride) != L.SENT
     sender = i64(row + R_SENDER * stride)
     domain = i64(row + R_DOMAIN * stride)
+    remember_day(subject, ts // DAY)
     put64(subject + X_UNITS, i64(subject + X_UNITS) + 1)
     put64(subject + X_FAILS, i64(subject + X_FAILS) + failed)
     count_week(subject, ts)
-    chance = failure_chance(state, subject, sender, domain, ts, failed)
-    step_failures(state, subject, chance, failed, ts)
+    chance = 0
+    if not failed_before(state, subject, domain, ts, failed):
+        chance = failure_chance(state, subject, sender, ts, failed)
+        step_failures(state, subject, chance, failed, ts)
     weight = step_contacts(state, subject, domain, chance, failed, ts)
     weight += step_sender(state, subject, sender, i64(row + R_QUEUE * stride), ts)
     keep_line(subject, weight, i64(row + R_ORDER * stride))

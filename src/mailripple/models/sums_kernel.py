@@ -126,7 +126,7 @@ def keep_line(subject: int, weight: int, order: int) -> int:
     least = subject + X_TOP
     for j in range(1, TOP):
         slot = subject + X_TOP + 16 * j
-        if i64(slot) < i64(least):
+        if i64(slot) < i64(least) or (i64(slot) == i64(least) and i64(slot + 8) > i64(least + 8)):
             least = slot
     if weight > i64(least):
         put64(least, weight)
