@@ -155,7 +155,7 @@ def test_a_message_back_from_a_filter_is_one_message() -> None:
     ]
     found = said(stitched(events))
     assert (found[2][3], found[5][3]) == (0, L.F_AGAIN)
-    assert (found[6][3] & L.F_INTERNAL, found[7][3]) == (L.F_INTERNAL, L.F_ATTEMPT | L.F_FIRST)
+    assert (found[6][3] & L.F_INTERNAL, found[7][3]) == (L.F_INTERNAL, L.F_ATTEMPT | L.F_FIRST | L.F_FINAL)
     assert found[7][:2] == (key("192.0.2.7"), key("ann"))
 
 
@@ -199,7 +199,7 @@ def test_each_run_of_a_queue_is_an_attempt() -> None:
         Event("mail.to", START + 300 * SECOND, 6, queue="a", name="d.example", status="sent", pid=2),
     ]
     flags = [what[3] for _, what in sorted(said(stitched(events)).items())][2:]
-    assert flags == [0, L.F_ATTEMPT | L.F_FIRST, 0, L.F_AGAIN, L.F_ATTEMPT]
+    assert flags == [0, L.F_ATTEMPT | L.F_FIRST, 0, L.F_AGAIN, L.F_ATTEMPT | L.F_FINAL]
 
 
 def test_a_delivery_knows_its_message_by_its_number() -> None:
@@ -214,7 +214,7 @@ def test_a_delivery_knows_its_message_by_its_number() -> None:
         ]
     found = said(stitched(events))
     assert [found[4 * n][3] for n in (0, 1)] == [0, 0]
-    assert [found[4 * n + 2][::3] for n in (0, 1)] == [(key(c), L.F_ATTEMPT | L.F_FIRST) for c in ("192.0.2.7", "192.0.2.8")]
+    assert [found[4 * n + 2][::3] for n in (0, 1)] == [(key(c), L.F_ATTEMPT | L.F_FIRST | L.F_FINAL) for c in ("192.0.2.7", "192.0.2.8")]
 
 
 def test_a_bounce_is_known_before_its_line() -> None:
