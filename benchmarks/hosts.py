@@ -209,7 +209,7 @@ def main() -> None:
     for kind, values in delays.items():
         alarm, warning, error = np.array(values).T
         print(
-            f"{kind:44} n {len(alarm):3} alarm {summary(alarm)} warning {summary(warning)} onset {np.median(error):5.1f}"
+            f"{kind:44} n {len(alarm):3} alarm {summary(alarm)} warn {summary(warning)} onset {np.median(error):5.1f}"
         )
 
 

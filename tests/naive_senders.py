@@ -208,14 +208,15 @@ class Subject:
         sure -= log_of(max(50, steps))
         self.sure = sure if self.units == 1 else max(self.sure, sure)
         self.most, self.clustered = max(self.most, total), max(self.clustered, clustered)
-        middle = sorted((self.v, self.b[0], self.sender), key=lambda s: s.since)[1] if gate else self.v
-        same = next(s for s in (self.v, self.b[0], self.sender) if s.since == middle.since)
+        begun = self.b[0] if clustered > self.v.s else self.v
+        if gate and self.sender.s > max(clustered, self.v.s):
+            begun = self.sender
         if total >= NOTICE and not self.notice:
-            self.notice, self.onset = ts, middle.since
+            self.notice, self.onset = ts, begun.since
         if total >= WARNING and not self.warning:
             self.warning = ts
         if total >= ALARM and often >= self.gate(steps) and not self.alarm:
-            self.alarm, self.onset, self.alarm_units = ts, middle.since, same.units
+            self.alarm, self.onset, self.alarm_units = ts, begun.since, begun.units
 
 
 def score(units: list[Unit], theta: int) -> dict[tuple[str, str], Subject]:

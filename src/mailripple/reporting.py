@@ -9,7 +9,9 @@ from pathlib import Path
 
 import msgspec
 
+from mailripple import counts as counting
 from mailripple.config import ReadOptions, ReportOptions
+from mailripple.counts import Counts
 from mailripple.detectors import Scores, decide_all
 from mailripple.errors import FormatError
 from mailripple.formats import Format, FormatSet, assemble, load_formats, read_format
@@ -81,7 +83,7 @@ def find_incidents(result: Result, names: Names, mail_hosts: frozenset[int]) -> 
     """Score, decide, attribute; the texts of the lines that are shown are read again."""
     senders = tuple(tuple(fold.scores()) for fold in result.senders)
     lookups = tuple(tuple(fold.scores()) for fold in result.lookups)
-    scores = Scores(senders, lookups, mail_hosts)
+    scores = Scores(senders, lookups, mail_hosts, reverse_askers(result.counts))
     incidents = attribute(decide_all(scores), names.address, names.text)
     wanted: dict[int, set[int]] = {}
     for incident in incidents:
@@ -94,6 +96,15 @@ def find_incidents(result: Result, names: Names, mail_hosts: frozenset[int]) -> 
         return None if found is None else shown(found, EVIDENCE_WIDTH)
 
     return [with_texts(incident, text) for incident in incidents]
+
+
+def reverse_askers(counts: Counts) -> frozenset[int]:
+    """DNS clients that ask for the names of addresses (PTR) a tenth as often as for exchangers, and 20 times."""
+    totals = counting.entity_totals(counts.cells)
+    mx, ptr = (10 + counting.CLIENT_METRICS.index(f"dns.query.{kind}") for kind in ("MX", "PTR"))
+    n = totals["n"]
+    chosen = (totals["tag"] == counting.DNS_CLIENT) & (n[:, ptr] >= 20) & (10 * n[:, ptr] >= n[:, mx])
+    return frozenset(totals["key"][chosen].tolist())
 
 
 def print_text(summary: Summary) -> None:

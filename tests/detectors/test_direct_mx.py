@@ -24,3 +24,9 @@ def test_a_mail_server_may_ask() -> None:
 def test_quiet_hosts_are_not_even_noticed() -> None:
     """Ordinary hosts that look an exchanger up now and then."""
     assert direct_mx.decide(scores_of(quiet_hosts(22))) == []
+
+
+def test_who_asks_for_names_of_addresses_is_worth_a_notice() -> None:
+    """A server that nobody named asks for PTR records as well: it is told, not accused."""
+    scores = replace(scores_of(infected(21)), ask_reverse=frozenset({key("192.0.2.1")}))
+    assert [(a.level, a.verdict) for a in direct_mx.decide(scores)] == [("notice", "dns-anomaly")]

@@ -20,12 +20,14 @@ class Scores:
     """All that the models say of hosts and accounts.
 
     `senders` for each fold of mail logs (a server, or servers that follow each other), `lookups` for each fold of DNS
-    logs; `mail_hosts` keys of addresses known to be mail servers.
+    logs; `mail_hosts` keys of addresses known to be mail servers; `ask_reverse` keys of DNS clients that ask for the
+    names of addresses too, as servers do and mailers do not.
     """
 
     senders: tuple[tuple[SenderScore, ...], ...] = ()
     lookups: tuple[tuple[LookupScore, ...], ...] = ()
     mail_hosts: frozenset[int] = frozenset()
+    ask_reverse: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -257,18 +257,19 @@ def step_sender(state: int, subject: int, sender: int, queue: int, ts: int) -> i
 
 @part
 def onset(subject: int, clustered: int) -> int:
-    """Keep since when: the middle one of the three streams' beginnings, or that of the first contacts alone.
-
-    One failure by chance shortly before draws a stream's beginning forward, a sender used twice draws it back.
-    """
-    v = i64(subject + X_V_SINCE)
-    b = i64(subject + X_B_SINCE)
-    s = i64(subject + X_S_SINCE)
-    since = max(min(v, b), min(max(v, b), s)) if clustered >= GATE else v
-    put64(subject + X_ONSET, since)
-    if since == v:
-        return i64(subject + X_V_UNITS)
-    return i64(subject + (X_B_UNITS if since == b else X_S_UNITS))
+    """Keep since when: the beginning of the stream that says most.  Returns its units since then."""
+    most = i64(subject + X_V)
+    since = X_V_SINCE
+    units = X_V_UNITS
+    if clustered > most:
+        most = clustered
+        since = X_B_SINCE
+        units = X_B_UNITS
+    if clustered >= GATE and i64(subject + X_S) > most:
+        since = X_S_SINCE
+        units = X_S_UNITS
+    put64(subject + X_ONSET, i64(subject + since))
+    return i64(subject + units)
 
 
 @part
