@@ -176,7 +176,7 @@ class Subject:
         if u.queue == self.queue:
             return 0
         self.queue = u.queue
-        old = self.days[2][0] * ONE // (1 + self.days[2][1])
+        old = self.days[2][0] * ONE // (1 + self.days[2][1]) if self.days[2][0] > 1 else 0
         q = min(CEILING, max((10 * ONE + 2 * self.senders * ONE) // (5 * (2 + self.messages)), old) + SENDER_FLOOR)
         self.messages += 1
         new = u.sender not in self.known_senders or u.ts - self.known_senders[u.sender] > REMEMBER
@@ -195,7 +195,9 @@ class Subject:
         return (CHANGING if self.sender.s >= GATE else STEADY) + log_of(max(50, steps)) - log_of(50)
 
     def judge(self, ts: int) -> None:
-        """The mean of the streams, and the levels."""
+        """The mean of the streams, and the levels; nothing where no stream says more than e."""
+        if max(self.v.s, *(b.s for b in self.b)) <= ONE:
+            return
         steps = self.weeks[ts // WEEK] + self.weeks.get(ts // WEEK - 1, 0)
         often = add_logs(self.b[1].s, self.b[2].s) - LN2
         clustered = add_logs(add_logs(self.b[0].s, self.b[1].s), self.b[2].s) - LN3
@@ -206,7 +208,7 @@ class Subject:
         total = add_logs(two, min(self.sender.s, most)) - LN3 if gate else two - LN2
         sure = add_logs(two_r, min(self.sender.r, lead)) - LN3 if gate else two_r - LN2
         sure -= log_of(max(50, steps))
-        self.sure = sure if self.units == 1 else max(self.sure, sure)
+        self.sure = max(self.sure, sure)
         self.most, self.clustered = max(self.most, total), max(self.clustered, clustered)
         begun = self.b[0] if clustered > self.v.s else self.v
         if gate and self.sender.s > max(clustered, self.v.s):

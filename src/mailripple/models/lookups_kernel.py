@@ -81,7 +81,7 @@ def weigh(subject: int, gap: int, ts: int) -> int:
         total = add_logs(total, i64(subject + X_S + 8 * j))
         sure = add_logs(sure, i64(subject + X_R + 8 * j))
     total -= LOG_STREAMS
-    keep_sure(subject, sure - LOG_STREAMS, names - 1)
+    keep_sure(subject, sure - LOG_STREAMS)
     put64(subject + X_MOST, max(i64(subject + X_MOST), total))
     reach(subject, total, ts)
     return most

@@ -28,7 +28,7 @@ COLD_RATE, LEAST_RATE = 0.05, 0.03
 MOST_RATE = 0.1
 #: The site's rate is that of the host at this quantile: most hosts fail less than the null says.  A host's own rate is
 #: drawn to the site's by that many units: the upper quantile of bare rates is that of the hosts with the fewest.
-QUANTILE, SHRINK = 0.9, 50
+QUANTILE, SHRINK = 0.75, 50
 #: Hosts and units a host that a lesson needs.
 LEARN_HOSTS, LEARN_UNITS = 10, 20
 DAY = 86_400_000_000

@@ -14,7 +14,9 @@ from mailripple.models.sums_kernel import (
     NOW,
     P_COUNT,
     P_LAST,
+    PAIR,
     PAIRS,
+    SUBJECT,
     SUBJECTS,
     X_ALARM_AT,
     X_ALARM_UNITS,
@@ -37,7 +39,7 @@ from mailripple.models.sums_kernel import (
     week_units,
 )
 from mailripple.parse import layout as L
-from mailripple.parse.native import entry, i64, part, put64, shr
+from mailripple.parse.native import entry, i64, part, prefetch, put64, shr
 
 #: The state block behind the tables: the site's failure rate, when the next lesson is due, the null sender.
 THETA, NEXT_DAY, NULL_SENDER = 56, 64, 72
@@ -65,7 +67,6 @@ R_SENDER, R_DOMAIN, R_FIRST, R_STATUS, R_DSN, R_FINAL = range(6, 12)
     X_RB,
     X_RV,
     X_RS,
-    X_RP,
     X_B_SINCE,
     X_V_SINCE,
     X_S_SINCE,
@@ -81,7 +82,7 @@ R_SENDER, R_DOMAIN, R_FIRST, R_STATUS, R_DSN, R_FINAL = range(6, 12)
     X_MID_MESSAGES,
     X_OLD_SENDERS,
     X_OLD_MESSAGES,
-) = range(X_OWN, X_OWN + 33 * 8, 8)
+) = range(X_OWN, X_OWN + 32 * 8, 8)
 HOST, ACCOUNT = 1, 2
 
 HOUR = 3_600_000_000
@@ -90,6 +91,8 @@ DAY = 24 * HOUR
 MAILING = HOUR
 #: Failures, alternatives: a mass mailer fails that often (several at once; the truth need only lie between).
 THETAS = (fixed(0.1), fixed(0.2), fixed(0.4))
+#: Their logarithms: log(1 - theta) and log(theta) in turn.
+THETA_LOGS = tuple(log_of(p) for theta in THETAS for p in (ONE - theta, theta))
 #: Within (subject, sender, hour) failures are beta-binomial: `CLUSTER` prior units carry the site's rate, which is a
 #: correlation of 1/(CLUSTER + 1) between the recipients of one mailing.
 CLUSTER = 20
@@ -105,6 +108,7 @@ ALT_FAILS = fixed(0.2)
 #: until a day ago (a gateway has many, and a mailer must not teach its own null); floor 2 %.  A mailer changes it in
 #: 80 % of its messages.
 SENDER_FLOOR, SENDER_ALT = fixed(0.02), fixed(0.8)
+SENDER_LOGS = (log_of(ONE - SENDER_ALT), log_of(SENDER_ALT))
 #: e-values as logarithms.  Stream S counts from `GATE` on.  An alarm needs failures alone to say `CHANGING`, or
 #: `STEADY` where senders do not change: by the alternatives that a list with some dead addresses does not look like
 #: (.2 and .4).
@@ -135,18 +139,6 @@ def chance_in(state: int, slot: int, failed: int) -> int:
 
 
 @part
-def failed_before(state: int, subject: int, domain: int, ts: int, failed: int) -> int:
-    """True if the subject's last message to the domain failed; takes the outcome in.
-
-    Then this one says nothing, whatever becomes of it: a job that writes to a dead address each hour is no worm.
-    """
-    there = pair_of(state, join_keys(join_keys(i64(subject), domain), 1), ts, REMEMBER)
-    before = i64(there + P_COUNT)
-    put64(there + P_COUNT, failed)
-    return before
-
-
-@part
 def failure_chance(state: int, subject: int, sender: int, ts: int, failed: int) -> int:
     """Predictive chance of failure within a mailing (beta-binomial), fixed point; takes the outcome in."""
     cell = pair_of(state, join_keys(join_keys(i64(subject), sender), ts // MAILING + 3), ts, 2 * MAILING)
@@ -161,7 +153,7 @@ def step_failures(state: int, subject: int, chance: int, failed: int, ts: int) -
     units = i64(subject + X_UNITS)
     fresh = 0
     for j in range(3):
-        log_e = log_share(THETAS[j], failed) - null
+        log_e = THETA_LOGS[2 * j + failed] - null
         fresh += cusum(subject, X_B + 8 * j, log_e)
         if j == 1:
             roberts(subject, X_RB, log_e, units)
@@ -169,9 +161,7 @@ def step_failures(state: int, subject: int, chance: int, failed: int, ts: int) -
         put64(subject + X_B_SINCE, ts)
         put64(subject + X_B_UNITS, 0)
     put64(subject + X_B_UNITS, i64(subject + X_B_UNITS) + 1)
-    plain = log_share(THETAS[1], failed) - log_share(i64(state + THETA), failed)
-    cusum(subject, X_P, plain)
-    return roberts(subject, X_RP, plain, units)
+    return cusum(subject, X_P, THETA_LOGS[2 + failed] - log_share(i64(state + THETA), failed))
 
 
 @part
@@ -187,10 +177,9 @@ def novelty_chance(subject: int) -> int:
 
 
 @part
-def step_contacts(state: int, subject: int, domain: int, chance: int, failed: int, ts: int) -> int:
+def step_contacts(state: int, subject: int, known: int, chance: int, failed: int, ts: int) -> int:
     """Stream V: first contact and failure as one joint table; `chance` 0: the failure says nothing.  Its evidence."""
     q = novelty_chance(subject)
-    known = seen_before(state, join_keys(join_keys(i64(subject), domain), 1), ts, REMEMBER)
     k = i64(subject + X_UNITS) - 1
     curve = i64(subject + X_CURVE)
     put64(subject + X_CURVE, curve + (2 * ONE + curve // 2) // (2 + k))
@@ -230,8 +219,9 @@ def sender_chance(subject: int) -> int:
     """Chance of a first use of a sender under the null, fixed point."""
     k = i64(subject + X_MESSAGES)
     live = (10 * ONE + 2 * i64(subject + X_SENDERS) * ONE) // (5 * (2 + k))
-    old = i64(subject + X_OLD_SENDERS) * ONE // (1 + i64(subject + X_OLD_MESSAGES))
-    return min(CEILING, max(live, old) + SENDER_FLOOR)
+    if i64(subject + X_OLD_SENDERS) > 1:
+        live = max(live, i64(subject + X_OLD_SENDERS) * ONE // (1 + i64(subject + X_OLD_MESSAGES)))
+    return min(CEILING, live + SENDER_FLOOR)
 
 
 @part
@@ -246,7 +236,7 @@ def step_sender(state: int, subject: int, sender: int, queue: int, ts: int) -> i
     known = seen_before(state, join_keys(join_keys(i64(subject), sender), 2), ts, REMEMBER)
     if not known:
         put64(subject + X_SENDERS, i64(subject + X_SENDERS) + 1)
-    log_e = log_share(SENDER_ALT, not known) - log_share(q, not known)
+    log_e = SENDER_LOGS[not known] - log_share(q, not known)
     if cusum(subject, X_S, log_e):
         put64(subject + X_S_SINCE, ts)
         put64(subject + X_S_UNITS, 0)
@@ -274,7 +264,11 @@ def onset(subject: int, clustered: int) -> int:
 
 @part
 def judge(subject: int, ts: int) -> int:
-    """Average the streams; note when each level was first reached, and since when."""
+    """Average the streams; note when each level was first reached, and since when.  Nothing to see: nothing to do."""
+    strongest = max(i64(subject + X_B), i64(subject + X_B2))
+    strongest = max(strongest, i64(subject + X_B3))
+    if max(strongest, i64(subject + X_V)) <= ONE:
+        return 0
     often = add_logs(i64(subject + X_B2), i64(subject + X_B3)) - LN2_
     clustered = add_logs(add_logs(i64(subject + X_B), i64(subject + X_B2)), i64(subject + X_B3)) - LN3
     most = clustered + LEAD if i64(subject + X_OLD_MESSAGES) < HISTORY else LIMIT
@@ -284,7 +278,7 @@ def judge(subject: int, ts: int) -> int:
     if clustered >= GATE:
         total = add_logs(total + LN2_, min(i64(subject + X_S), most)) - LN3
         sure = add_logs(sure + LN2_, min(i64(subject + X_RS), lead)) - LN3
-    keep_sure(subject, sure, i64(subject + X_UNITS))
+    keep_sure(subject, sure)
     put64(subject + X_MOST, max(i64(subject + X_MOST), total))
     put64(subject + X_CLUSTERED, max(i64(subject + X_CLUSTERED), clustered))
     if total >= NOTICE and i64(subject + X_NOTICE_AT) == 0:
@@ -315,14 +309,37 @@ def take_unit(state: int, raw: int, kind: int, row: int, stride: int) -> int:
     put64(subject + X_UNITS, i64(subject + X_UNITS) + 1)
     put64(subject + X_FAILS, i64(subject + X_FAILS) + failed)
     count_week(subject, ts)
+    there = pair_of(state, join_keys(join_keys(i64(subject), domain), 1), ts, REMEMBER)
     chance = 0
-    if not failed_before(state, subject, domain, ts, failed):
+    # After a failure the next message there says nothing, whatever becomes of it: a job that writes to a dead address
+    # each hour is no worm.
+    if i64(there + P_COUNT) == 0:
         chance = failure_chance(state, subject, sender, ts, failed)
         step_failures(state, subject, chance, failed, ts)
-    weight = step_contacts(state, subject, domain, chance, failed, ts)
+    put64(there + P_COUNT, failed)
+    known = i64(there + P_LAST) != 0
+    put64(there + P_LAST, ts)
+    weight = step_contacts(state, subject, known, chance, failed, ts)
     weight += step_sender(state, subject, sender, i64(row + R_QUEUE * stride), ts)
     keep_line(subject, weight, i64(row + R_ORDER * stride))
     return judge(subject, ts)
+
+
+@part
+def ahead(state: int, row: int, stride: int) -> int:
+    """Ask for the places of a later row's subject and pairs: the tables are larger than the cache."""
+    key = join_keys(i64(row + R_CLIENT * stride), HOST)
+    at = i64(state + SUBJECTS) + SUBJECT * (shr(key, 1) & i64(state + SUBJECTS + 8))
+    prefetch(at)
+    prefetch(at + 128)
+    prefetch(at + 192)
+    prefetch(at + 256)
+    mask = i64(state + PAIRS + 8)
+    prefetch(i64(state + PAIRS) + PAIR * (shr(join_keys(join_keys(key, i64(row + R_DOMAIN * stride)), 1), 1) & mask))
+    sender = join_keys(key, i64(row + R_SENDER * stride))
+    prefetch(i64(state + PAIRS) + PAIR * (shr(join_keys(sender, 2), 1) & mask))
+    mailing = join_keys(sender, i64(row) // MAILING + 3)
+    return prefetch(i64(state + PAIRS) + PAIR * (shr(mailing, 1) & mask))
 
 
 @entry
@@ -333,6 +350,8 @@ def fold_attempts(state: int, rows: int, stride: int, begin: int, end: int) -> i
     """
     for n in range(begin, end):
         row = rows + 8 * n
+        if n + 6 < end:
+            ahead(state, row + 48, stride)
         if i64(row) >= i64(state + NEXT_DAY) or full(state, SUBJECTS, 2) or full(state, PAIRS, 8):
             return n
         put64(state + NOW, max(i64(state + NOW), i64(row)))

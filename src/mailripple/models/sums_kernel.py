@@ -144,12 +144,9 @@ def forget_lines(subject: int) -> int:
 
 
 @part
-def keep_sure(subject: int, log_r: int, units: int) -> int:
-    """Keep the largest log E = log R - log of the steps of a week, at least 50; `units` steps so far."""
-    sure = log_r - log_of(max(50, week_units(subject)))
-    if sure > i64(subject + X_SURE) or units == 1:
-        put64(subject + X_SURE, sure)
-    return 0
+def keep_sure(subject: int, log_r: int) -> int:
+    """Keep the largest log E = log R - log of the steps of a week, at least 50; 0 where it never was more."""
+    return put64(subject + X_SURE, max(i64(subject + X_SURE), log_r - log_of(max(50, week_units(subject)))))
 
 
 @part
