@@ -150,7 +150,7 @@ class Subject:
         """Streams B and P."""
         begins = [b.add(share(t, u.failed) - share(chance, u.failed), self.units == 1) for b, t in zip(self.b, THETAS, strict=True)]
         self.b[0].mark(all(begins), u.ts)
-        self.plain.add(share(THETAS[1], u.failed) - share(theta, u.failed), self.units == 1)
+        self.plain.mark(self.plain.add(share(THETAS[1], u.failed) - share(theta, u.failed), self.units == 1), u.ts)
 
     def contacts(self, u: Unit, theta: int, chance: int | None) -> int:
         """Stream V."""
@@ -211,8 +211,11 @@ class Subject:
         self.sure = max(self.sure, sure)
         self.most, self.clustered = max(self.most, total), max(self.clustered, clustered)
         begun = self.b[0] if clustered > self.v.s else self.v
-        if gate and self.sender.s > max(clustered, self.v.s):
-            begun = self.sender
+        most = max(clustered, self.v.s)
+        if gate and self.sender.s > most:
+            begun, most = self.sender, self.sender.s
+        if gate and self.plain.s > most:
+            begun = self.plain
         if total >= NOTICE and not self.notice:
             self.notice, self.onset = ts, begun.since
         if total >= WARNING and not self.warning:

@@ -82,7 +82,9 @@ R_SENDER, R_DOMAIN, R_FIRST, R_STATUS, R_DSN, R_FINAL = range(6, 12)
     X_MID_MESSAGES,
     X_OLD_SENDERS,
     X_OLD_MESSAGES,
-) = range(X_OWN, X_OWN + 32 * 8, 8)
+    X_P_SINCE,
+    X_P_UNITS,
+) = range(X_OWN, X_OWN + 34 * 8, 8)
 HOST, ACCOUNT = 1, 2
 
 HOUR = 3_600_000_000
@@ -161,7 +163,11 @@ def step_failures(state: int, subject: int, chance: int, failed: int, ts: int) -
         put64(subject + X_B_SINCE, ts)
         put64(subject + X_B_UNITS, 0)
     put64(subject + X_B_UNITS, i64(subject + X_B_UNITS) + 1)
-    return cusum(subject, X_P, THETA_LOGS[2 + failed] - log_share(i64(state + THETA), failed))
+    if cusum(subject, X_P, THETA_LOGS[2 + failed] - log_share(i64(state + THETA), failed)):
+        put64(subject + X_P_SINCE, ts)
+        put64(subject + X_P_UNITS, 0)
+    put64(subject + X_P_UNITS, i64(subject + X_P_UNITS) + 1)
+    return 0
 
 
 @part
@@ -247,7 +253,10 @@ def step_sender(state: int, subject: int, sender: int, queue: int, ts: int) -> i
 
 @part
 def onset(subject: int, clustered: int) -> int:
-    """Keep since when: the beginning of the stream that says most.  Returns its units since then."""
+    """Keep since when: the beginning of the stream that says most.  Returns its units since then.
+
+    Plain failures convict nobody, but they tell best when a mailer with one sender began.
+    """
     most = i64(subject + X_V)
     since = X_V_SINCE
     units = X_V_UNITS
@@ -256,8 +265,12 @@ def onset(subject: int, clustered: int) -> int:
         since = X_B_SINCE
         units = X_B_UNITS
     if clustered >= GATE and i64(subject + X_S) > most:
+        most = i64(subject + X_S)
         since = X_S_SINCE
         units = X_S_UNITS
+    if clustered >= GATE and i64(subject + X_P) > most:
+        since = X_P_SINCE
+        units = X_P_UNITS
     put64(subject + X_ONSET, i64(subject + since))
     return i64(subject + units)
 
