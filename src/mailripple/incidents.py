@@ -137,7 +137,7 @@ def as_json(incident: Incident, sources: Sequence[str]) -> dict[str, Any]:
         "onset": time_text(incident.onset),
         "detected": time_text(incident.detected),
         "last_seen": time_text(incident.last_seen),
-        "confidence": round(incident.confidence, 4),
+        "confidence": min(round(incident.confidence, 4), 0.9999),  # never certain
         "probable_user": incident.user,
         "statistics": incident.statistics,
         "evidence": [{"source": sources[e.source], "line": e.line, "text": e.text} for e in incident.evidence],
