@@ -57,4 +57,4 @@ def _details(console: Console, incident: Incident, sources: Sequence[str]) -> No
     if incident.evidence:
         name = sources[incident.evidence[0].source]
         grep = "zgrep" if name.endswith((".gz", ".bz2", ".xz")) else "grep"
-        console.print(Text(f"  next: {grep} -F {shlex.quote(shown(incident.value))} {shlex.quote(shown(name))}"))
+        console.print(Text(f"  next: {grep} -wF {shlex.quote(shown(incident.value))} {shlex.quote(shown(name))}"))
