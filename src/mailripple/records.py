@@ -71,6 +71,7 @@ def read_records(
         source, clock = sources[i], starts[i].map
         tally = SourceTally(source.name, server_name(source.name), len(program.patterns), looks[i].mail)
         tallies.append(tally)
+        parser.begin()
         with ChunkReader(source, i, pool) as reader:
             for chunk in reader:
                 text = chunk.buffer[chunk.start : chunk.start + chunk.length]
@@ -94,7 +95,7 @@ def _records(
     data = text.tobytes()
     shown_name = shown(source)
     for code, line, ts, row in zip(codes, lines, times, wide.tolist(), strict=True):
-        fields = {name: data[at : at + n] for name, (at, n) in zip(_SLOTS, row, strict=True) if n >= 0}
+        fields = {name: events.field(data, at, n) for name, (at, n) in zip(_SLOTS, row, strict=True) if n >= 0}
         known = ts if (code >> 28) & 3 else None
         yield record_of(shown_name, before + (line >> 32) + 1, patterns[code >> 32], known, fields, (code >> 8) & 0xFF)
 

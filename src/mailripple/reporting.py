@@ -73,7 +73,15 @@ def summary_of(result: Result, options: ReportOptions, window_s: int | None = No
     """The report's data from a run's result."""
     names = Names(result.names, result.key)
     summary = summarise(
-        result.counts, names, result.patterns, result.sources, result.notices, result.zone, options, window_s
+        result.counts,
+        result.attempts,
+        names,
+        result.patterns,
+        result.sources,
+        result.notices,
+        result.zone,
+        options,
+        window_s,
     )
     hosts = frozenset(names.key(str(server["address"]).encode(), 1) for server in summary.mail_servers)
     return replace(summary, incidents=tuple(find_incidents(result, names, hosts)))

@@ -16,12 +16,14 @@ from pathlib import PurePath
 
 import numpy as np
 
+from mailripple import attempts as attempting
 from mailripple import counts as counting
+from mailripple.attempts import AttemptLog, KeptAttempts
 from mailripple.config import ReadOptions
 from mailripple.counts import Counter, Counts
 from mailripple.errors import InputError, Notice, UsageError
 from mailripple.formats import FormatSet, assemble, load_formats
-from mailripple.messages import LATENESS, InOrder, Stitcher, attempts_of, order_lines
+from mailripple.messages import LATENESS, LOCAL_MAILERS, InOrder, Stitcher, attempts_of, order_lines
 from mailripple.models.lookups import Lookups, exchanger_questions
 from mailripple.models.senders import Senders
 from mailripple.parse import layout as L
@@ -43,9 +45,10 @@ CONTINUED_S = 7200
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a run gives: counts, the texts of their keys, and what became of every line."""
+    """What a run gives: counts, single attempts, the texts of their keys, and what became of every line."""
 
     counts: Counts
+    attempts: KeptAttempts
     names: dict[int, bytes]
     patterns: tuple[PatternName, ...]
     sources: tuple[SourceTally, ...]
@@ -71,6 +74,7 @@ class Fold:
     since: int | None = None
     until: int | None = None
     counter: Counter = field(default_factory=Counter)
+    log: AttemptLog = field(default_factory=AttemptLog)
     lookups: Lookups = field(default_factory=Lookups)
     in_order: InOrder = field(default_factory=InOrder)
     name: str = ""
@@ -104,16 +108,17 @@ class Fold:
                 inside &= ts < self.until
             columns = np.ascontiguousarray(columns[:, inside])
         self.counter.count(columns)
+        self.log.take(columns)
         return columns
 
-    def close(self, *, mail: bool) -> Counts:
-        """Take in what still waits; the counts."""
+    def close(self, *, mail: bool) -> tuple[Counts, KeptAttempts]:
+        """Take in what still waits; the counts, and the attempts that are kept."""
         for ready, _ in self.in_order.rest():
             if mail:
                 self._take_mail(ready)
             else:
                 self.lookups.step(ready)
-        return self.counter.counts()
+        return self.counter.counts(), self.log.attempts()
 
 
 @dataclass(slots=True)
@@ -158,14 +163,15 @@ class Lane:
         others = [f for f in self.folds if begins >= f.newest - LATENESS * 1_000_000]
         found = max(rotations or others, key=lambda f: f.newest, default=None)
         if found is None:
-            stitcher = Stitcher(self.parser.key(b"relay", 2), self.parser.key(b"::1", 1))
-            found = Fold(stitcher, Senders(self.parser.key(b"", 2)), self.since, self.until)
+            key = self.parser.key
+            stitcher = Stitcher(key(b"relay", 2), key(b"::1", 1), [key(mailer, 2) for mailer in LOCAL_MAILERS])
+            found = Fold(stitcher, Senders(key(b"", 2)), self.since, self.until)
             self.folds.append(found)
         found.name = name
         return found
 
-    def close(self, *, mail: bool) -> list[Counts]:
-        """Close the folds; their counts."""
+    def close(self, *, mail: bool) -> list[tuple[Counts, KeptAttempts]]:
+        """Close the folds; what each gives."""
         return [fold.close(mail=mail) for fold in self.folds]
 
 
@@ -185,14 +191,16 @@ def formats_for(options: ReadOptions) -> FormatSet:
         raise wrong
     if options.format is None:
         return formats
-    chosen = [f for f in formats.messages if f.id == options.format]
+    named = [f for f in (*formats.messages, *formats.envelopes) if f.subject != "envelope"]
+    chosen = [f for f in named if f.id == options.format]
     if not chosen:
-        known = ", ".join(sorted(f.id for f in formats.messages))
+        known = ", ".join(sorted(f.id for f in named))
         raise UsageError(f"no format {options.format!r}", where="--format", todo=f"use one of: {known}")
     programs = {program for f in chosen for program in f.programs}
     envelopes = [
         replace(e, patterns=tuple(p for p in e.patterns if not p.program or p.program in programs))
         for e in formats.envelopes
+        if e.subject == "envelope"
     ]
     return assemble([*(e for e in envelopes if e.patterns), *chosen])
 
@@ -225,7 +233,7 @@ def read_all(
     lanes = [Lane(Parser(program, seed), where, options.since, options.until) for _ in range(2)]
     pool = BufferPool()
 
-    def run_lane(number: int) -> list[Counts]:
+    def run_lane(number: int) -> list[tuple[Counts, KeptAttempts]]:
         lane = lanes[number]
         for rank, i in enumerate(order):
             if tallies[i].mail == (number == 1):
@@ -236,13 +244,14 @@ def read_all(
 
     used = [n for n in (0, 1) if any(t.mail == (n == 1) for t in tallies)]
     with ThreadPoolExecutor(max_workers=2) as workers:
-        parts = [counts for lane in workers.map(run_lane, used) for counts in lane]
+        parts = [part for lane in workers.map(run_lane, used) for part in lane]
     notices += [notice for tally in tallies for notice in tally.notices()]
     names = {k: v for n in used for k, v in lanes[n].parser.names().items()}
     ordered = tuple(tallies[i] for i in order)
     nothing_understood(ordered, program.patterns)
     return Result(
-        counting.merge(parts),
+        counting.merge([counts for counts, _ in parts]),
+        attempting.merge([attempts for _, attempts in parts]),
         names,
         program.patterns,
         ordered,

@@ -5,7 +5,7 @@ A step is a name that the client has not asked for within a day, and the gap sin
 
 from __future__ import annotations
 
-from mailripple.messages_kernel import join_keys
+from mailripple.messages_tables import join_keys
 from mailripple.models.gaps import CELLS, RATIOS
 from mailripple.models.logs import add_logs, log_of
 from mailripple.models.sums_kernel import (

@@ -7,7 +7,7 @@ hour) with its units and failures.
 
 from __future__ import annotations
 
-from mailripple.messages_kernel import join_keys
+from mailripple.messages_tables import join_keys
 from mailripple.models.logs import ONE, add_logs, fixed, log_of
 from mailripple.models.sums_kernel import (
     LIMIT,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from mailripple import messages_kernel
+from mailripple import messages_tables
 from mailripple.models import logs, lookups_kernel, senders_kernel, sums_kernel
 from mailripple.models import sums_kernel as kernel
 from mailripple.parse import text
@@ -20,7 +20,7 @@ _SIZES = {kernel.SUBJECTS: kernel.SUBJECT // 8, kernel.PAIRS: kernel.PAIR // 8}
 @functools.cache
 def kernels() -> Kernels:
     """The kernels of the scores, compiled or loaded once a process."""
-    return Kernels([text, logs, messages_kernel, sums_kernel, senders_kernel, lookups_kernel])
+    return Kernels([text, logs, messages_tables, sums_kernel, senders_kernel, lookups_kernel])
 
 
 class Sums:

@@ -12,7 +12,7 @@ Shiryaev-Roberts sum `R = (1 + R) e` (it says how sure), both as fixed-point log
 
 from __future__ import annotations
 
-from mailripple.messages_kernel import join_keys
+from mailripple.messages_tables import join_keys
 from mailripple.models.logs import ONE, add_logs, log_of
 from mailripple.parse.native import entry, i64, part, put64, shr
 

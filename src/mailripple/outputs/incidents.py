@@ -55,6 +55,11 @@ def _details(console: Console, incident: Incident, sources: Sequence[str]) -> No
         text = shown(line.text or "(cannot be read again)", WIDTH)
         console.print(Text(f"  {shown(sources[line.source])}:{line.line}: {text}", style="dim"))
     if incident.evidence:
-        name = sources[incident.evidence[0].source]
-        grep = "zgrep" if name.endswith((".gz", ".bz2", ".xz")) else "grep"
-        console.print(Text(f"  next: {grep} -wF {shlex.quote(shown(incident.value))} {shlex.quote(shown(name))}"))
+        console.print(Text(f"  next: {next_command(incident, sources)}"))
+
+
+def next_command(incident: Incident, sources: Sequence[str]) -> str:
+    """What shows all lines of the subject, to be pasted into a shell; the incident has lines."""
+    name = sources[incident.evidence[0].source]
+    grep = "zgrep" if name.endswith((".gz", ".bz2", ".xz")) else "grep"
+    return f"{grep} -wF {shlex.quote(shown(incident.value))} {shlex.quote(shown(name))}"

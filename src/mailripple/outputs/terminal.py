@@ -1,4 +1,4 @@
-"""The report on a terminal: one sentence, then curves, then tables, then what became of the input."""
+"""The report on a terminal: alarms, one sentence, then curves, then tables, then what became of the input."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mailripple.outputs.incidents import print_incidents
+from mailripple.outputs.relations import print_relations
 from mailripple.outputs.safe import shown
 from mailripple.outputs.summary import Series, Summary, local_time
 
@@ -25,6 +26,7 @@ _CURVES = (
     ("mail.to", "N_to", "delivery records"),
     ("mail.sent", "N_SS", "delivered"),
     ("mail.deferred", "N_SD", "deferred"),
+    ("mail.deferred.A", "A", "deferred, domain A"),
     ("mail.failed", "N_SX", "failed for good"),
     ("pop.login", "N_P", "POP3 log-ins"),
 )
@@ -37,11 +39,20 @@ def print_summary(summary: Summary, out: IO[str], width: int | None = None) -> N
 
 def show(console: Console, summary: Summary) -> None:
     """Print the report on a console."""
-    console.print(Text(headline(summary), style="bold"))
+    sources = [s["source"] for s in summary.sources]
+    alarms = any(i.severity == "alarm" for i in summary.incidents)
+    if alarms:
+        print_incidents(console, summary.incidents, sources, summary.zone)
+    if summary.findings is not None:
+        console.print(Text(summary.findings.headline, style="bold"))
+    console.print(Text(headline(summary), style="dim" if summary.findings is not None else "bold"))
     console.print()
-    print_incidents(console, summary.incidents, [s["source"] for s in summary.sources], summary.zone)
+    if not alarms:
+        print_incidents(console, summary.incidents, sources, summary.zone)
     _curves(console, summary)
     _balance(console, summary)
+    if summary.findings is not None:
+        print_relations(console, summary.findings)
     _entities(console, "Most deferred destinations", summary.domains, "rcpt_domain", _DOMAIN_COLUMNS)
     _entities(console, "Busiest mail clients", summary.clients, "client_ip", _CLIENT_COLUMNS)
     _entities(console, "Busiest accounts", summary.accounts, "account", _CLIENT_COLUMNS)

@@ -14,6 +14,8 @@ from mailripple.parse.emit import (
     slot_end,
 )
 from mailripple.parse.native import i64, part, put64, u8
+from mailripple.parse.objects import read_record
+from mailripple.parse.rows import read_columns
 from mailripple.parse.text import (
     V4_KEY,
     equal,
@@ -255,6 +257,10 @@ def step_rare(ctx: int, op: int, row: int, p: int, e: int) -> int:
         stop = slot_end(ctx, slot)
         keep_address(ctx, slot, start, stop, address_key(ctx, start, stop))
         return p
+    if op == L.RECORD:
+        return read_record(ctx, p, e)
+    if op == L.COLUMNS_OP:
+        return read_columns(ctx, i64(row + 32), p, e)
     return -1
 
 

@@ -68,8 +68,27 @@ from mailripple.tables import FIELDS
     CLIENT_KEY,
     RELAY_KEY,
     UNCLOSED,
-) = range(0, 456, 8)
-CTX_WORDS: Final = 57
+    PATHS,
+    PATHS_MASK,
+    VALUES,
+    NESTING,
+    RECORD_NO,
+    ROW_READY,
+    SIDE,
+    SIDE_N,
+    INNER,
+    INNER_END,
+    TABLE,
+    COLUMN_OF,
+    NCOLUMNS,
+    ROWS,
+    UNPACKED,
+    OUTER,
+    INNER_ROW,
+    SIDE_CAP,
+    SIDE_KEPT,
+) = range(0, 608, 8)
+CTX_WORDS: Final = 76
 
 #: What a stamp says: nothing; no year; no offset; everything.
 NO_TIME, CIVIL_NO_YEAR, CIVIL, UTC = 0, 1, 2, 3
@@ -116,7 +135,7 @@ COLUMNS: Final = (
     "account",  # key of the authenticated account or mailbox user
     "queue",  # hash of the queue id
     "link",  # hash of the second queue id (bounce, clone, origin), or of the Message-ID (mail.from, mail.msgid)
-    "sender",  # hash of the envelope sender; for mail.to: hash of the mailer
+    "sender",  # hash of the envelope sender; for mail.to: hash of the mailer, if there is a queue id or no client
     "count",  # recipients << 40 | first of them in `rcpts` (mail.to, mail.start); nrcpts << 40 (mail.from)
     "pid",
     "relay",  # key of the relay's address
@@ -128,13 +147,20 @@ COL: Final = {name: i for i, name in enumerate(COLUMNS)}
 #: record of an attempt (queue id, destination, queue run); that attempt is the first for this destination; the message
 #: was counted already (MSP to MTA, filter, queue run); the hop stays on the machine (MSP to MTA, filter); the record
 #: came too late for the fold.
-#: A session that was refused (no recipient accepted) is no message.  F_FINAL: the first record that says what became of
-#: the message at this destination, delivered or failed for good; deferrals and expiry say nothing of it.
-F_DSN, F_ATTEMPT, F_FIRST, F_AGAIN, F_INTERNAL, F_LATE, F_REFUSED, F_FINAL = 1, 2, 4, 8, 16, 32, 64, 128
+#: A session that was refused (no recipient accepted) is no message.  The delivery leaves the machine (F_OUT).  F_FINAL:
+#: the first record that says what became of the message at this destination, delivered or failed for good; deferrals
+#: and expiry say nothing of it.
+F_DSN, F_ATTEMPT, F_FIRST, F_AGAIN, F_INTERNAL, F_LATE, F_REFUSED, F_OUT, F_FINAL = 1, 2, 4, 8, 16, 32, 64, 128, 256
 
 # Reject reasons.
-NO_ENVELOPE, NO_PATTERN, TOO_LONG = 1, 2, 3
-REASONS: Final = ("", "no known way to begin a log line", "a supported program, but no known message", "line too long")
+NO_ENVELOPE, NO_PATTERN, TOO_LONG, NO_RECORD = 1, 2, 3, 4
+REASONS: Final = (
+    "",
+    "no known way to begin a log line",
+    "a supported program, but no known message",
+    "line too long",
+    "a record whose keys or columns no format knows",
+)
 
 # Operations: rows of ROW words [op, a, b, c, d, slot].
 ROW: Final = 6
@@ -166,9 +192,24 @@ ROW: Final = 6
     SKIP,
     ADDRESS,
     PATH,
-) = range(27)
+    RECORD,
+    PICK,
+    COLUMNS_OP,
+    ENTER,
+) = range(31)
 #: Type of a key whose value begins behind the last place where the key stands, plus the slot of its address.
 LAST_PEER: Final = 32
 T_RFC3164, T_ISO, T_DMY, T_INNER, T_SPACED = 0, 1, 2, 3, 4
 MAX_LINE: Final = 65536
 STACK_DEPTH: Final = 64
+
+#: Values of a record: entries [number of the record, type, begin, end].  Text as it stands; JSON text with escapes; a
+#: number or word of JSON; an array or object (its first byte); text in quotes of a CSV file, quotes doubled.
+V_TEXT, V_ESCAPED, V_BARE, V_ARRAY, V_OBJECT, V_QUOTED = range(1, 7)
+MAX_PATHS: Final = 256
+MAX_COLUMNS: Final = 256
+MAX_DEPTH: Final = 32
+#: The table that a header announced: none; Zeek's, by tabs; comma-separated.
+NO_TABLE, TSV, CSV = 0, 1, 2
+#: How a picked value is read.
+P_TEXT, P_IP, P_ADDR, P_ADDRS, P_TIME, P_MS, P_US, P_NS, P_MESSAGE, P_GIVEN = range(10)

@@ -12,6 +12,8 @@ from mailripple.parse.elements import literal_at, step_search, step_typed
 from mailripple.parse.emit import address_key, emit, name_key, slot_begin, slot_end, text_key
 from mailripple.parse.keys import run_keys
 from mailripple.parse.native import entry, i64, part, put64, u8
+from mailripple.parse.pick import pick
+from mailripple.parse.rows import row_start
 from mailripple.parse.text import equal, find_byte, find_last_byte, hash_text
 
 ROW_BYTES = 8 * L.ROW
@@ -130,16 +132,43 @@ def finish(ctx: int, row: int, op: int, rcpt0: int) -> int:
     """The line is understood: count its pattern, and write the event if it is one."""
     count_pattern(ctx, i64(row + 8))
     if op == L.EMIT:
+        if i64(ctx + L.UNPACKED) and i64(ctx + L.OUTER) != 0 and i64(ctx + L.TS_KIND) != L.UTC:
+            put64(ctx + L.TS, i64(ctx + L.OUTER))  # the record knows the moment, its message only what a clock showed
+            put64(ctx + L.TS_KIND, L.UTC)
         emit(ctx, i64(row + 8), i64(row + 16), rcpt0)
     return 0
 
 
 @part
-def execute(ctx: int, pc: int, start: int, e: int) -> int:
-    """Follow the program along one line: an event, a skip counted by pattern, or a reject."""
+def enter(ctx: int, row: int, following: int) -> int:
+    """1: the record's message is to be read, from the row `following` on, or as a line (row: a); 0: it is blank.
+
+    -1 where a line in a record holds a record with a line again: nothing is unpacked twice.  Row: b: the record must
+    have named the program.
+    """
+    p = i64(ctx + L.INNER)
+    if p == 0 or i64(ctx + L.UNPACKED):
+        return -1
+    if i64(row + 16) and i64(ctx + L.HAVE) & (1 << L.SLOT_PROGRAM) == 0:
+        return -1
+    put64(ctx + L.KNOWN, 0)
+    put64(ctx + L.ROW_READY, 0)
+    put64(ctx + L.UNPACKED, 1)
+    put64(ctx + L.OUTER, i64(ctx + L.TS) if i64(ctx + L.TS_KIND) == L.UTC else 0)
+    if p == i64(ctx + L.INNER_END):
+        put64(ctx + L.BLANK, i64(ctx + L.BLANK) + 1)
+        return 0
+    put64(ctx + L.INNER_ROW, (following - i64(ctx + L.OPS)) // ROW_BYTES)
+    if i64(row + 8):
+        put64(ctx + L.INNER_ROW, i64(i64(ctx + L.SWITCH) + 8 * u8(p)))
+    return 1
+
+
+@part
+def execute(ctx: int, pc: int, p: int, e: int) -> int:
+    """Follow the program along one line: an event, a skip counted by pattern, or a reject.  1: the record's message."""
     ops = i64(ctx + L.OPS)
     following = ops + pc * ROW_BYTES
-    p = start
     depth = 0
     rcpt0 = i64(ctx + L.NRCPT)
     while True:
@@ -161,8 +190,8 @@ def execute(ctx: int, pc: int, start: int, e: int) -> int:
             continue
         elif op == L.UNTIL or op == L.UPTO or op == L.REST:
             p = step_search(ctx, op, row, p, e)
-        elif op == L.KEYS:
-            p = run_keys(ctx, row, p, e)
+        elif op == L.KEYS or op == L.PICK:
+            p = run_keys(ctx, row, p, e) if op == L.KEYS else pick(ctx, row, p)
             following += i64(row + 8) * ROW_BYTES
         elif op == L.JUMP:
             following = ops + i64(row + 32) * ROW_BYTES
@@ -182,13 +211,15 @@ def execute(ctx: int, pc: int, start: int, e: int) -> int:
             if p == e:
                 return finish(ctx, row, op, rcpt0)
             p = -1
-        elif op == L.FAIL:
-            p = -1
+        elif op == L.ENTER:
+            p = enter(ctx, row, following)
+            if p >= 0:
+                return p
         else:
             p = step_typed(ctx, op, row, p, e)
         if p < 0:
             if depth == 0:
-                reject(ctx, L.NO_PATTERN if i64(ctx + L.KNOWN) else L.NO_ENVELOPE, start)
+                reject(ctx, L.NO_ENVELOPE + i64(ctx + L.KNOWN), i64(ctx + L.LINE_START))
                 return 0
             depth -= 1
             at = restore(ctx, depth)
@@ -231,7 +262,14 @@ def run(ctx: int, p: int, end: int) -> int:
             put64(ctx + L.KNOWN, 0)
             put64(ctx + L.TS_KIND, 0)
             put64(ctx + L.TS, 0)
-            execute(ctx, i64(i64(ctx + L.SWITCH) + 8 * u8(p)), p, e)
+            pc = i64(i64(ctx + L.SWITCH) + 8 * u8(p))
+            if i64(ctx + L.TABLE) != 0:
+                pc = row_start(ctx, p, e, pc)
+            while execute(ctx, pc, p, e):
+                pc = i64(ctx + L.INNER_ROW)
+                p = i64(ctx + L.INNER)
+                e = i64(ctx + L.INNER_END)
+            put64(ctx + L.UNPACKED, 0)
         put64(ctx + L.LINES, i64(ctx + L.LINES) + 1)
         p = stop + 1
     return p
