@@ -39,7 +39,7 @@ def summary_of_the_demo() -> Summary:
         logs = [Path(folder) / "mail.log", Path(folder) / "queries.log"]
         now = int(dt.datetime(2002, 7, 17, tzinfo=dt.UTC).timestamp()) * 1_000_000
         result = read_all([str(log) for log in logs], ReadOptions("Asia/Tokyo", now, zone_given=True, year=2002))
-    summary = summary_of(result, ReportOptions(top=5))
+        summary = summary_of(result, ReportOptions(top=5))  # reads the lines of the incidents again
     for source in summary.sources:
         source["source"] = Path(source["source"]).name
     summary.notices.clear()

@@ -84,6 +84,7 @@ class Attempt:
     waits: bool
     use: int
     run: int
+    final: bool
 
     def known(self, now: int) -> bool:
         idle = now - self.last
@@ -254,7 +255,11 @@ class NaiveFold:
         m.waiting = max(0, m.waiting + waits - (before is not None and before.waits))
         if not waits:
             m.left -= e.rcpts
-        self.attempts[e.server, e.queue, e.name] = Attempt(now, e.pid, waits, m.use, m.run)
+        final = before is not None and before.final
+        if e.status in ("sent", "bounced", "rejected") and not final:
+            flags.add("final")
+            final = True
+        self.attempts[e.server, e.queue, e.name] = Attempt(now, e.pid, waits, m.use, m.run, final)
         return replace(e, flags=frozenset(flags))
 
 

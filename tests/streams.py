@@ -29,6 +29,7 @@ FLAGS = {
     "late": L.F_LATE,
     "refused": L.F_REFUSED,
     "out": L.F_OUT,
+    "final": L.F_FINAL,
 }
 SESSION_KINDS = ("pop.login", "pop.fail", "pop.logout", "pop.connect", "imap.login", "imap.fail", "imap.logout")
 GAPS = (0, 0, 0, 1, 1, 2, 3, 7, 20, 61, 119, 121, 400, 901, 1799, 1801, 3600, 5000, 90_000, 520_000)

@@ -138,13 +138,15 @@ def test_a_report_says_all_on_stdout(logs: list[Path]) -> None:
 
 
 def test_the_json_report_has_what_others_rely_on(logs: list[Path]) -> None:
-    """Its keys stay: a schema, the span, totals, series, tops, sources, what was assumed."""
+    """Its keys stay: a schema, the span, incidents, findings, totals, series, tops, sources, what was assumed."""
     report = json.loads(call("report", *logs, "--json", "--mail-server", "192.0.2.3").out)
     assert report["schema"] == "mailripple.report/1"
     assert {"span", "totals", "series", "top_deferred", "top_clients", "sources", "assumed"} <= set(report)
     assert report["totals"]["D_q"] == 90
     assert {r["id"] for r in report["relations"]} >= {"eq1", "eq8", "K1", "K12"}
     assert report["ripple"]["growing"] in ("holds", "does not hold", "cannot tell")
+    assert report["incidents"] == []
+    assert {"headline", "domain_a", "relations", "ripple"} <= set(report)
 
 
 def test_the_series_has_the_asked_window(logs: list[Path]) -> None:

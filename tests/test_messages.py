@@ -106,7 +106,7 @@ def test_a_deferred_message_is_remembered_for_days(days: int) -> None:
     retry = Event("mail.to", START + days * 86_400 * SECOND, queue="open", name="d.example", status="sent", pid=9)
     events = [replace(e, line=n) for n, e in enumerate([*events, retry])]
     client, account, _, flags = said(stitched(events))[len(events) - 1]
-    assert (client, account, flags) == (key("192.0.2.66"), key("eve"), L.F_ATTEMPT)
+    assert (client, account, flags) == (key("192.0.2.66"), key("eve"), L.F_ATTEMPT | L.F_FINAL)
 
 
 def test_a_queue_id_used_again_is_a_new_message() -> None:
@@ -120,7 +120,7 @@ def test_a_queue_id_used_again_is_a_new_message() -> None:
     ]
     found = said(stitched(events, slots=1 << 13))
     assert found[2][3] == 0
-    assert found[3][::3] == (key("192.0.2.8"), L.F_ATTEMPT | L.F_FIRST)
+    assert found[3][::3] == (key("192.0.2.8"), L.F_ATTEMPT | L.F_FIRST | L.F_FINAL)
 
 
 def test_mail_from_the_msp_is_one_message() -> None:
@@ -132,7 +132,8 @@ def test_mail_from_the_msp_is_one_message() -> None:
         Event("mail.to", START, 3, queue="b", name="d.example", mailer="esmtp", relay="198.51.100.1", status="sent"),
     ]
     flags = [what[3] for _, what in sorted(said(stitched(events)).items())]
-    assert flags == [0, L.F_AGAIN, L.F_INTERNAL | L.F_ATTEMPT | L.F_FIRST, L.F_ATTEMPT | L.F_FIRST | L.F_OUT]
+    delivered = L.F_ATTEMPT | L.F_FIRST | L.F_FINAL
+    assert flags == [0, L.F_AGAIN, L.F_INTERNAL | delivered, delivered | L.F_OUT]
 
 
 def test_a_delivery_leaves_unless_its_mailer_is_local() -> None:
@@ -162,7 +163,8 @@ def test_a_message_back_from_a_filter_is_one_message() -> None:
     ]
     found = said(stitched(events))
     assert (found[2][3], found[5][3]) == (0, L.F_AGAIN)
-    assert (found[6][3] & L.F_INTERNAL, found[7][3]) == (L.F_INTERNAL, L.F_ATTEMPT | L.F_FIRST | L.F_OUT)
+    outside = L.F_ATTEMPT | L.F_FIRST | L.F_OUT | L.F_FINAL
+    assert (found[6][3] & L.F_INTERNAL, found[7][3]) == (L.F_INTERNAL, outside)
     assert found[7][:2] == (key("192.0.2.7"), key("ann"))
 
 
@@ -206,7 +208,7 @@ def test_each_run_of_a_queue_is_an_attempt() -> None:
         Event("mail.to", START + 300 * SECOND, 6, queue="a", name="d.example", status="sent", pid=2),
     ]
     flags = [what[3] for _, what in sorted(said(stitched(events)).items())][2:]
-    assert flags == [0, L.F_ATTEMPT | L.F_FIRST, 0, L.F_AGAIN, L.F_ATTEMPT]
+    assert flags == [0, L.F_ATTEMPT | L.F_FIRST, 0, L.F_AGAIN, L.F_ATTEMPT | L.F_FINAL]
 
 
 def test_a_delivery_knows_its_message_by_its_number() -> None:
@@ -221,7 +223,7 @@ def test_a_delivery_knows_its_message_by_its_number() -> None:
         ]
     found = said(stitched(events))
     assert [found[4 * n][3] for n in (0, 1)] == [0, 0]
-    assert [found[4 * n + 2][::3] for n in (0, 1)] == [(key(c), L.F_ATTEMPT | L.F_FIRST) for c in ("192.0.2.7", "192.0.2.8")]
+    assert [found[4 * n + 2][::3] for n in (0, 1)] == [(key(c), L.F_ATTEMPT | L.F_FIRST | L.F_FINAL) for c in ("192.0.2.7", "192.0.2.8")]
 
 
 def test_a_bounce_is_known_before_its_line() -> None:

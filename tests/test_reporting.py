@@ -26,7 +26,7 @@ def log(tmp_path: Path) -> Path:
 def test_a_report_is_written_where_it_is_wanted(log: Path, tmp_path: Path) -> None:
     """The JSON file holds one object and a newline; False: nothing was damaged."""
     out = tmp_path / "out.json"
-    assert report([str(log)], OPTIONS, ReportOptions(), window_s=None, json_to=str(out), rejects_to=None) is False
+    assert report([str(log)], OPTIONS, ReportOptions(), window_s=None, json_to=str(out), rejects_to=None) == 0
     assert out.read_bytes().endswith(b"}\n")
     assert json.loads(out.read_text())["totals"]["N_from"] == 10
 
@@ -50,7 +50,7 @@ def test_damage_is_told_to_the_caller(log: Path, tmp_path: Path) -> None:
 
     path = tmp_path / "cut.gz"
     path.write_bytes(gzip.compress(log.read_bytes())[:-9])
-    assert report([str(path)], OPTIONS, ReportOptions(), window_s=None, json_to=str(tmp_path / "o.json"), rejects_to=None)
+    assert report([str(path)], OPTIONS, ReportOptions(), window_s=None, json_to=str(tmp_path / "o.json"), rejects_to=None) == 3
 
 
 def test_the_list_of_formats_is_that_of_the_loader(tmp_path: Path) -> None:
@@ -84,3 +84,29 @@ sample = [{ line = 'Oct 27 01:31:21 mx sendmail[1]: x' }]
     formats = with_own(load_formats(), [read_format(text, "mine.toml", "mail")])
     assert formats.by_program()["sendmail"].id == "mine"
     assert formats.by_program()["sm-mta"].id == "sendmail"
+
+
+def test_hostile_lines_accuse_nobody_else(tmp_path: Path) -> None:
+    """A mailer that writes another host's address into every field that it fills: its own address is named, no other."""
+    lines = []
+    for i in range(400):
+        at = f"Mar  2 {8 + i // 60:02d}:{i % 60:02d}:00 mx sendmail[{900 + i}]: 622{i:05d}"
+        claim = f"x{i}[192.0.2.99]"
+        lines.append(
+            f'{at}: from=<"{claim}, relay=pc [192.0.2.99]"@evil.example>, size=900, class=0, nrcpts=1, '
+            f"msgid=<{claim}@evil.example>, proto=ESMTP, daemon=MTA, relay=192.0.2.99 [198.51.100.7]"
+        )
+        fate = "dsn=5.1.1, stat=User unknown" if i % 3 == 0 else "dsn=2.0.0, stat=Sent (ok)"
+        lines.append(
+            f'{at}: to=<"u, relay=[192.0.2.99], stat=Sent"@d{i}.example>, ctladdr=<root@192.0.2.99>, delay=00:00:01, '
+            f"xdelay=00:00:01, mailer=esmtp, pri=120900, relay=mx.d{i}.example. [203.0.113.9], {fate}"
+        )
+    log = tmp_path / "mail.log"
+    log.write_text("\n".join(lines) + "\n")
+    out = tmp_path / "out.json"
+    given = {"window_s": None, "json_to": str(out), "rejects_to": None}
+    assert report([str(log)], OPTIONS, ReportOptions(), **given, exit_code=True) == 1
+    incidents = json.loads(out.read_text())["incidents"]
+    assert [i["subject"] for i in incidents] == [{"type": "ip", "value": "198.51.100.7"}]
+    assert incidents[0]["severity"] == "alarm"
+    assert all("198.51.100.7" in line["text"] or "to=<" in line["text"] for line in incidents[0]["evidence"])

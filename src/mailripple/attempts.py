@@ -21,8 +21,8 @@ IntArray = npt.NDArray[np.int64]
 COLUMNS = ("ts", "server", "queue", "client", "account", "sender", "domain", "first", "status")
 COL = {name: i for i, name in enumerate(COLUMNS)}
 #: Rows kept: of deferred records, and of all other first attempts and ends of retries that leave the machine (72 bytes
-#: each: 57 MB in all).  Half a million deferred records are a day in which six a second are deferred.
-KEEP_DEFERRED, KEEP_OTHER = 1 << 19, 1 << 18
+#: each: 28 MB in all).  A quarter of a million deferred records are a day in which three a second are deferred.
+KEEP_DEFERRED, KEEP_OTHER = 1 << 18, 1 << 17
 _FROM = [L.COL[name] for name in ("ts", "server", "queue", "client", "account", "sender", "name")]
 _BEGINNING = -(1 << 62)
 
@@ -52,8 +52,11 @@ def no_rows() -> Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempts:
-    """The `deferred` records (but of the server's own bounces), and the `other` attempts that left the machine."""
+class KeptAttempts:
+    """The newest attempts of a run, for the models; `messages.Attempts` are all of a piece, for the detectors.
+
+    The `deferred` records (but of the server's own bounces), and the `other` attempts that left the machine.
+    """
 
     deferred: Rows = field(default_factory=no_rows)
     other: Rows = field(default_factory=no_rows)
@@ -88,7 +91,8 @@ class Newest:
     def rows(self) -> Rows:
         """What is kept, in one order whatever the order in which it came."""
         found = self._drop()
-        return Rows(np.ascontiguousarray(found[:, np.lexsort(found[::-1])]), self.since)
+        order = np.lexsort([found[COL[name]] for name in ("status", "domain", "queue", "ts")])
+        return Rows(np.ascontiguousarray(found[:, order]), self.since)
 
 
 @dataclass(slots=True)
@@ -118,11 +122,11 @@ class AttemptLog:
                 rows[8] = status[chosen]
                 into.take(rows)
 
-    def attempts(self) -> Attempts:
-        return Attempts(self.deferred.rows(), self.other.rows())
+    def attempts(self) -> KeptAttempts:
+        return KeptAttempts(self.deferred.rows(), self.other.rows())
 
 
-def merge(parts: Sequence[Attempts]) -> Attempts:
+def merge(parts: Sequence[KeptAttempts]) -> KeptAttempts:
     """The table of all parts; their order does not matter (law 2)."""
     log = AttemptLog()
     for part in parts:

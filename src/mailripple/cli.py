@@ -88,6 +88,7 @@ def cli() -> None:
     show_default=True,
     help="grep: also count lines that contain the paper's words, as its authors did.",
 )
+@click.option("--exit-code", is_flag=True, help="End with status 1 if there is an alarm.")
 def report(
     logs: tuple[str, ...],
     json_: str | None,
@@ -100,6 +101,7 @@ def report(
     top: int,
     counting: str,
     rejects: str | None,
+    exit_code: bool,
     **reading: Any,
 ) -> None:
     """Report on LOGS: files, folders, globs, or - for stdin; plain, gz, zst, xz or bz2."""
@@ -117,7 +119,7 @@ def report(
         since=read_moment(since, where, "--since") if since else None,
         until=read_moment(until, where, "--until") if until else None,
     )
-    damaged = make(
+    status = make(
         logs,
         settings,
         options,
@@ -126,8 +128,9 @@ def report(
         rejects_to=rejects,
         html_to=html,
         figures_to=paper_figures,
+        exit_code=exit_code,
     )
-    raise SystemExit(3 if damaged else 0)
+    raise SystemExit(status)
 
 
 @cli.command()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from mailripple import messages_tables as tables
 from mailripple.parse import layout as L
 from mailripple.parse import text
 from mailripple.parse.build import Kernels
+from mailripple.tables import ATTEMPTS
 
 #: Seconds that an event may come after a later one and still enter the fold (DESIGN, law 3).
 LATENESS = 120
@@ -91,6 +93,45 @@ class Stitcher:
     def remembered(self) -> int:
         """Queue ids in memory."""
         return int(self._state[(tables.MESSAGES >> 3) + 2])
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """All delivery attempts of a piece, with who handed the message in: the columns of `tables.ATTEMPTS`.
+
+    `columns` (12, n) int64, in the order of the fold.  The server's own bounces and hops inside a machine are left out.
+    """
+
+    columns: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return int(self.columns.shape[1])
+
+
+def attempts_of(columns: npt.NDArray[np.int64]) -> Attempts:
+    """The attempts among events that `Stitcher.step` has seen; the column `line` must hold their order (`ordered`)."""
+    flags = columns[L.COL["flags"]]
+    wanted = (columns[L.COL["code"]] & 0xFF == L.KIND_TO) & (flags & (L.F_ATTEMPT | L.F_FINAL) != 0)
+    wanted &= flags & (L.F_DSN | L.F_INTERNAL | L.F_LATE) == 0
+    wanted &= columns[L.COL["code"]] >> 28 & 3 != L.NO_TIME
+    chosen = columns[:, wanted]
+    code, flags = chosen[L.COL["code"]], chosen[L.COL["flags"]]
+    out = np.empty((len(ATTEMPTS), chosen.shape[1]), np.int64)
+    for row, name in enumerate(("ts", "line", "server", "queue", "client", "account", "sender", "name")):
+        out[row] = chosen[L.COL[name]]
+    out[8] = flags & L.F_FIRST != 0
+    out[9] = code >> 8 & 0xFF
+    out[10] = code >> 24 & 15
+    out[11] = flags & L.F_FINAL != 0
+    return Attempts(out)
+
+
+def order_lines(columns: npt.NDArray[np.int64], source: int, before: int) -> None:
+    """Make the column `line` the place of the record in the whole input: source << 40 | line, counted from 1.
+
+    `before` lines of the source came before this piece.
+    """
+    columns[L.COL["line"]] = (columns[L.COL["line"]] >> 32) + (before + 1 + (source << 40))
 
 
 def sorted_by_time(columns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

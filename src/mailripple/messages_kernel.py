@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mailripple.messages_tables import (
+    A_FINAL,
     A_KNOWN,
     A_LAST,
     A_OPEN,
@@ -236,6 +237,9 @@ def deliver(state: int, col: int, stride: int, slot: int) -> int:
     put64(slot + M_OPEN, max(i64(slot + M_OPEN) + waits - i64(attempt + A_OPEN), 0))
     if not waits:
         put64(slot + M_LEFT, i64(slot + M_LEFT) - rcpts)
+    if (status == L.SENT or status == L.BOUNCED or status == L.REJECTED) and i64(attempt + A_FINAL) != use:
+        flags |= L.F_FINAL
+        put64(attempt + A_FINAL, use)
     put64(attempt + A_LAST, ts)
     put64(attempt + A_PID, pid)
     put64(attempt + A_OPEN, waits)

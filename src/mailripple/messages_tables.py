@@ -24,7 +24,7 @@ STATE_WORDS = 27
 SLOT = 64
 
 M_CLIENT, M_ACCOUNT, M_SENDER, M_LAST, M_LEFT, M_OPEN, M_FLAGS = 8, 16, 24, 32, 40, 48, 56
-A_LAST, A_PID, A_OPEN, A_KNOWN, A_RUN = 8, 16, 24, 32, 40
+A_LAST, A_PID, A_OPEN, A_KNOWN, A_RUN, A_FINAL = 8, 16, 24, 32, 40, 48
 H_QUEUE, H_CLIENT, H_ACCOUNT, H_LAST, H_NEXT = 8, 16, 24, 32, 40
 #: Bits of M_FLAGS: a from= was seen; a bounce; begun before the log; a line says who handed it in; came back from a
 #: filter; its server's queue manager says from= at each queue run; finished.  Above them the number of the queue run,

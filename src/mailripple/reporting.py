@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
+from mailripple import counts as counting
 from mailripple.config import ReadOptions, ReportOptions
+from mailripple.counts import Counts
+from mailripple.detectors import Scores, decide_all
 from mailripple.errors import FormatError
 from mailripple.formats import Format, FormatSet, assemble, load_formats, read_format
 from mailripple.grep import grep_totals
+from mailripple.incidents import Incident, attribute, with_texts
 from mailripple.outputs.progress import progress_bar
 from mailripple.outputs.safe import shown
 from mailripple.outputs.summary import Names, Summary, summarise
@@ -19,6 +24,10 @@ from mailripple.outputs.write import write_whole, writing
 from mailripple.parse.check import problems
 from mailripple.records import reject_sink
 from mailripple.run import Result, read_all
+from mailripple.sources import lines_again
+
+#: A log line that is shown is cut there: an attacker may make it 64 KiB long.
+EVIDENCE_WIDTH = 1000
 
 
 def report(
@@ -31,8 +40,9 @@ def report(
     rejects_to: str | None,
     html_to: str | None = None,
     figures_to: str | None = None,
-) -> bool:
-    """Read the logs and write the report; True if an input was damaged."""
+    exit_code: bool = False,
+) -> int:
+    """Read the logs and write the report; the exit status: 3 if an input was damaged, 1 if alarms are to say so."""
     if figures_to is not None:
         from mailripple.outputs.paper import require_matplotlib
 
@@ -54,13 +64,15 @@ def report(
         write_figures(summary, figures_to)
     if json_to is None and html_to != "-":
         print_text(summary)  # last: whoever reads it may go away (`| head`), and the files are there
-    return any(notice.level == "warning" for notice in result.notices)
+    if any(notice.level == "warning" for notice in result.notices):
+        return 3
+    return 1 if exit_code and any(i.severity == "alarm" for i in summary.incidents) else 0
 
 
 def summary_of(result: Result, options: ReportOptions, window_s: int | None = None) -> Summary:
     """The report's data from a run's result."""
     names = Names(result.names, result.key)
-    return summarise(
+    summary = summarise(
         result.counts,
         result.attempts,
         names,
@@ -71,6 +83,36 @@ def summary_of(result: Result, options: ReportOptions, window_s: int | None = No
         options,
         window_s,
     )
+    hosts = frozenset(names.key(str(server["address"]).encode(), 1) for server in summary.mail_servers)
+    return replace(summary, incidents=tuple(find_incidents(result, names, hosts)))
+
+
+def find_incidents(result: Result, names: Names, mail_hosts: frozenset[int]) -> list[Incident]:
+    """Score, decide, attribute; the texts of the lines that are shown are read again."""
+    senders = tuple(tuple(fold.scores()) for fold in result.senders)
+    lookups = tuple(tuple(fold.scores()) for fold in result.lookups)
+    scores = Scores(senders, lookups, mail_hosts, reverse_askers(result.counts))
+    incidents = attribute(decide_all(scores), names.address, names.text)
+    wanted: dict[int, set[int]] = {}
+    for incident in incidents:
+        for line in incident.evidence:
+            wanted.setdefault(line.source, set()).add(line.line)
+    texts = {source: lines_again(result.files[source], numbers) for source, numbers in wanted.items()}
+
+    def text(source: int, line: int) -> str | None:
+        found = texts[source].get(line)
+        return None if found is None else shown(found, EVIDENCE_WIDTH)
+
+    return [with_texts(incident, text) for incident in incidents]
+
+
+def reverse_askers(counts: Counts) -> frozenset[int]:
+    """DNS clients that ask for the names of addresses (PTR) a tenth as often as for exchangers, and 20 times."""
+    totals = counting.entity_totals(counts.cells)
+    mx, ptr = (10 + counting.CLIENT_METRICS.index(f"dns.query.{kind}") for kind in ("MX", "PTR"))
+    n = totals["n"]
+    chosen = (totals["tag"] == counting.DNS_CLIENT) & (n[:, ptr] >= 20) & (10 * n[:, ptr] >= n[:, mx])
+    return frozenset(totals["key"][chosen].tolist())
 
 
 def print_text(summary: Summary) -> None:

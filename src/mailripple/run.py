@@ -18,12 +18,14 @@ import numpy as np
 
 from mailripple import attempts as attempting
 from mailripple import counts as counting
-from mailripple.attempts import AttemptLog, Attempts
+from mailripple.attempts import AttemptLog, KeptAttempts
 from mailripple.config import ReadOptions
 from mailripple.counts import Counter, Counts
 from mailripple.errors import InputError, Notice, UsageError
 from mailripple.formats import FormatSet, assemble, load_formats
-from mailripple.messages import LATENESS, LOCAL_MAILERS, InOrder, Stitcher
+from mailripple.messages import LATENESS, LOCAL_MAILERS, InOrder, Stitcher, attempts_of, order_lines
+from mailripple.models.lookups import Lookups, exchanger_questions
+from mailripple.models.senders import Senders
 from mailripple.parse import layout as L
 from mailripple.parse.check import problems
 from mailripple.parse.compile import PatternName, Program, compile_formats
@@ -46,13 +48,16 @@ class Result:
     """What a run gives: counts, single attempts, the texts of their keys, and what became of every line."""
 
     counts: Counts
-    attempts: Attempts
+    attempts: KeptAttempts
     names: dict[int, bytes]
     patterns: tuple[PatternName, ...]
     sources: tuple[SourceTally, ...]
     notices: tuple[Notice, ...]
     zone: Zone
     key: Callable[[bytes, int], int]
+    files: tuple[Source, ...] = ()
+    senders: tuple[Senders, ...] = ()
+    lookups: tuple[Lookups, ...] = ()
 
     def dns_sources(self) -> set[str]:
         """Names of the sources in which there were DNS records."""
@@ -65,10 +70,12 @@ class Fold:
     """Stitch and count for sources that follow each other in time; `name` and `newest` moment of the last of them."""
 
     stitcher: Stitcher
+    senders: Senders
     since: int | None = None
     until: int | None = None
     counter: Counter = field(default_factory=Counter)
     log: AttemptLog = field(default_factory=AttemptLog)
+    lookups: Lookups = field(default_factory=Lookups)
     in_order: InOrder = field(default_factory=InOrder)
     name: str = ""
     newest: int = -(1 << 61)
@@ -76,15 +83,24 @@ class Fold:
     def take(self, piece: Parsed, *, mail: bool) -> None:
         """Stitch and count the events of a piece; what may still be overtaken waits in `in_order`."""
         if not mail:
-            self.count(piece.events.columns)
+            asked = exchanger_questions(self.count(piece.events.columns))
+            for ready, late in self.in_order.take(asked):
+                if not late:
+                    self.lookups.step(ready)
             return
         for ready, late in self.in_order.take(piece.events.columns):
-            if not late:
-                self.stitcher.step(ready)
-            self.count(ready)
+            self._take_mail(ready, late=late)
 
-    def count(self, columns: IntArray) -> None:
-        """Count the events that lie in [since, until); those without a time only where there are no bounds."""
+    def _take_mail(self, ready: IntArray, *, late: bool = False) -> None:
+        if not late:
+            self.stitcher.step(ready)
+        inside = self.count(ready)
+        if not late:
+            self.senders.step(attempts_of(inside))
+            self.senders.logins(inside)
+
+    def count(self, columns: IntArray) -> IntArray:
+        """Count the events that lie in [since, until), and return them; undated ones only where there are no bounds."""
         if self.since is not None or self.until is not None:
             ts = columns[L.COL["ts"]]
             inside = ts >= (self.since if self.since is not None else 1)
@@ -93,11 +109,15 @@ class Fold:
             columns = np.ascontiguousarray(columns[:, inside])
         self.counter.count(columns)
         self.log.take(columns)
+        return columns
 
-    def close(self) -> tuple[Counts, Attempts]:
+    def close(self, *, mail: bool) -> tuple[Counts, KeptAttempts]:
+        """Take in what still waits; the counts, and the attempts that are kept."""
         for ready, _ in self.in_order.rest():
-            self.stitcher.step(ready)
-            self.count(ready)
+            if mail:
+                self._take_mail(ready)
+            else:
+                self.lookups.step(ready)
         return self.counter.counts(), self.log.attempts()
 
 
@@ -112,9 +132,9 @@ class Lane:
     folds: list[Fold] = field(default_factory=list)
 
     def read(
-        self, reader: ChunkReader, tally: SourceTally, start: Start, sink: Sink | None, progress: Progress
+        self, reader: ChunkReader, rank: int, tally: SourceTally, start: Start, sink: Sink | None, progress: Progress
     ) -> None:
-        """One source, from its first byte to its last."""
+        """One source, from its first byte to its last; `rank` is its place among all."""
         fold = self._fold_for(tally.name, start.first)
         clock = start.map
         first = start.first if clock.latest is None else None
@@ -123,6 +143,7 @@ class Lane:
         for chunk in reader:
             for piece in self.parser.parse(chunk.buffer.ctypes.data + chunk.start, chunk.length):
                 clock = resolve(clock, piece.events.columns, self.zone)
+                order_lines(piece.events.columns, rank, tally.lines)
                 tally.add(piece, chunk.buffer[chunk.start : chunk.start + chunk.length], sink)
                 fold.take(piece, mail=tally.mail)
             progress(chunk.length)
@@ -144,13 +165,14 @@ class Lane:
         if found is None:
             key = self.parser.key
             stitcher = Stitcher(key(b"relay", 2), key(b"::1", 1), [key(mailer, 2) for mailer in LOCAL_MAILERS])
-            found = Fold(stitcher, self.since, self.until)
+            found = Fold(stitcher, Senders(key(b"", 2)), self.since, self.until)
             self.folds.append(found)
         found.name = name
         return found
 
-    def close(self) -> list[tuple[Counts, Attempts]]:
-        return [fold.close() for fold in self.folds]
+    def close(self, *, mail: bool) -> list[tuple[Counts, KeptAttempts]]:
+        """Close the folds; what each gives."""
+        return [fold.close(mail=mail) for fold in self.folds]
 
 
 def program_for(options: ReadOptions) -> Program:
@@ -211,14 +233,14 @@ def read_all(
     lanes = [Lane(Parser(program, seed), where, options.since, options.until) for _ in range(2)]
     pool = BufferPool()
 
-    def run_lane(number: int) -> list[tuple[Counts, Attempts]]:
+    def run_lane(number: int) -> list[tuple[Counts, KeptAttempts]]:
         lane = lanes[number]
-        for i in order:
+        for rank, i in enumerate(order):
             if tallies[i].mail == (number == 1):
                 lane.parser.base(tallies[i].server)
                 with ChunkReader(sources[i], i, pool) as reader:
-                    lane.read(reader, tallies[i], starts[i], sink, progress)
-        return lane.close()
+                    lane.read(reader, rank, tallies[i], starts[i], sink, progress)
+        return lane.close(mail=number == 1)
 
     used = [n for n in (0, 1) if any(t.mail == (n == 1) for t in tallies)]
     with ThreadPoolExecutor(max_workers=2) as workers:
@@ -236,6 +258,9 @@ def read_all(
         tuple(notices),
         where,
         lanes[used[0]].parser.key,
+        tuple(sources[i] for i in order),
+        tuple(fold.senders for fold in lanes[1].folds),
+        tuple(fold.lookups for fold in lanes[0].folds),
     )
 
 

@@ -122,6 +122,7 @@ ATTEMPTS: Final[tuple[Column, ...]] = (
     Column("first", "bool", "", "first attempt for this destination, else a retry"),
     Column("status", "int8", "", "index into STATUSES"),
     Column("dsn", "int8", "", "class of the enhanced status code, 0 unknown"),
+    Column("final", "bool", "", "first record that says: delivered there, or failed for good"),
 )
 
 

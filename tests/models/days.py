@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mailripple.attempts import COLUMNS, Attempts, Rows
+from mailripple.attempts import COLUMNS, KeptAttempts, Rows
 from mailripple.models.evidence import DomainA, Material
 from mailripple.models.minutes import Minutes
 
@@ -79,7 +79,7 @@ def simulate(day: Day, seed: int) -> Material:
     ok[[0, -1]] = False
     minutes = Minutes(START, {k: v.astype(np.float64) for k, v in columns.items()}, ok, ok & (np.roll(ok, day.offset)))
     top = DomainA(7, int(np.count_nonzero(rows[6] == 7)), int(rows.shape[1])) if rows.shape[1] else None
-    attempts = Attempts(Rows(rows[:, np.lexsort(rows[::-1])]), Rows(np.zeros((len(COLUMNS), 0), np.int64)))
+    attempts = KeptAttempts(Rows(rows[:, np.lexsort(rows[::-1])]), Rows(np.zeros((len(COLUMNS), 0), np.int64)))
     return Material(minutes, attempts, top, "domain{}.example".format, clock)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mailripple.attempts import COLUMNS, Attempts, Rows
+from mailripple.attempts import COLUMNS, KeptAttempts, Rows
 from mailripple.models.evidence import Material, gather
 from mailripple.models.minutes import Minutes
 from mailripple.models.resending import resent
 from tests.models.days import START, clock
 
 
-def attempts(again: float, seed: int) -> Attempts:
+def attempts(again: float, seed: int) -> KeptAttempts:
     """A day of 2,000 messages; one in ten is deferred, and its sender tries again with this chance."""
     dice = np.random.default_rng(seed)
     rows = []
@@ -25,7 +25,7 @@ def attempts(again: float, seed: int) -> Attempts:
             rows.append((int(at) + 600_000_000, 1, 10 * n + 1, 5, 0, sender, rows[-1][6], 1, 1))
     table = np.array(sorted(rows), np.int64).reshape(-1, len(COLUMNS)).T
     late = table[8] == 2
-    return Attempts(Rows(np.ascontiguousarray(table[:, late])), Rows(np.ascontiguousarray(table[:, ~late])))
+    return KeptAttempts(Rows(np.ascontiguousarray(table[:, late])), Rows(np.ascontiguousarray(table[:, ~late])))
 
 
 @pytest.mark.parametrize(("again", "verdict"), [(0.5, "holds"), (0.0, "does not hold")])

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailripple.attempts import Attempts
+from mailripple.attempts import KeptAttempts
 from mailripple.models.evidence import Material
 from mailripple.models.findings import Findings
 from mailripple.models.minutes import Minutes
@@ -82,7 +82,7 @@ def test_nothing_makes_it_stumble(values: list[list[int]], seed: int, whole: boo
     size = max(map(len, values))
     columns = {m: np.array(v + [0] * (size - len(v)), float) for m, v in zip(METRICS, values, strict=True) if any(v)}
     ok = np.ones(size, np.bool_) if whole else np.random.default_rng(seed).random(size) < 0.9
-    sound(study(Material(Minutes(START, columns, ok, ok), Attempts(), None, str, clock)))
+    sound(study(Material(Minutes(START, columns, ok, ok), KeptAttempts(), None, str, clock)))
 
 
 def test_one_log_alone_is_answered_in_part() -> None:

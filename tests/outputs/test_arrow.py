@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mailripple.counts import METRIC_NAMES, Cells, Counter, Counts
+from mailripple.messages import attempts_of, order_lines
 from mailripple.outputs.arrow import attempts_table, counts_table
 from mailripple.outputs.summary import Names
 from mailripple.parse import layout as L
@@ -58,12 +59,14 @@ def test_no_counts_are_an_empty_table() -> None:
 
 
 def test_attempts_are_the_attempts() -> None:
-    """One row for each attempt that stitch marked, but for bounces and the hop from MSP to MTA; first or not, and its status."""
+    """A row for each attempt or outcome that stitch marked, but for bounces and the hop from MSP to MTA."""
     columns = stitched(random_stream(9, 600))
-    table = attempts_table(columns, 3)
+    order_lines(columns, 3, 0)
+    table = attempts_table(attempts_of(columns))
     assert table.schema.names == [c.name for c in ATTEMPTS]
     flags = columns[L.COL["flags"]]
-    chosen = (flags & L.F_ATTEMPT != 0) & (flags & (L.F_DSN | L.F_INTERNAL) == 0)
+    chosen = (flags & (L.F_ATTEMPT | L.F_FINAL) != 0) & (flags & (L.F_DSN | L.F_INTERNAL | L.F_LATE) == 0)
+    chosen &= (columns[L.COL["code"]] & 0xFF) == L.KIND_TO
     assert table.num_rows == chosen.sum() > 50
     assert table["first"].to_pylist() == (flags[chosen] & L.F_FIRST != 0).tolist()
     assert table["ts"].to_pylist() == columns[L.COL["ts"], chosen].tolist()

@@ -10,6 +10,7 @@ import os
 import sys
 import tempfile
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.logs import mail_log, query_log, text_of
+from tests.outputs.page.sample import incident
 from tests.outputs.test_summary import HOSTILE
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -99,6 +101,18 @@ def test_the_headline_says_what_and_when(tmp_path: Path) -> None:
     text = headline(sample(tmp_path))
     assert text.startswith("2026-03-02 08:00 to 2026-03-02 10:08 (UTC): 150 messages, ")
     assert text.endswith("150 POP3 log-ins, 600 DNS queries")
+
+
+def test_alarms_stand_before_the_headline(tmp_path: Path) -> None:
+    """Who is accused comes first, then what the models say; less than an alarm comes after that."""
+    told = sample(tmp_path)
+    assert told.findings is not None
+    for severity, first in (("alarm", True), ("warning", False)):
+        out = io.StringIO()
+        print_summary(replace(told, incidents=(incident("ann", severity),)), out, 200)
+        text = out.getvalue()
+        assert text.startswith("ALARM: account ann ") == first
+        assert (text.index(f"{severity.upper()}: account ann") < text.index(told.findings.headline)) == first
 
 
 def test_the_balance_is_shown_exact(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mailripple.attempts import Attempts, Rows
+from mailripple.attempts import KeptAttempts, Rows
 from mailripple.models.findings import Estimate, Ripple, Span
 from mailripple.models.lag import Lag, find_lag
 from mailripple.models.minutes import BoolArray, FloatArray, Minutes, rolled, whole
@@ -42,7 +42,7 @@ class Material:
     """What a study is made of; `name` gives the text of a domain's key, `clock` that of a moment (us, UTC)."""
 
     minutes: Minutes
-    attempts: Attempts
+    attempts: KeptAttempts
     domain_a: DomainA | None
     name: Callable[[int], str]
     clock: Callable[[int], str]

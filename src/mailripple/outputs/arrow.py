@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from mailripple import counts as counting
 from mailripple.counts import Counts
+from mailripple.messages import Attempts
 from mailripple.outputs.summary import Names
-from mailripple.parse import layout as L
 from mailripple.tables import ATTEMPTS, COUNTS, arrow_schema
 
 if TYPE_CHECKING:
@@ -61,29 +61,11 @@ def _metrics(kind: int, values: npt.NDArray[np.uint16]) -> list[tuple[str, int]]
     return [(metric, n) for metric, n in found if n]
 
 
-def attempts_table(columns: npt.NDArray[np.int64], source: int, lines_before: int = 0) -> pa.Table:
-    """The delivery attempts among stitched events (ATTEMPTS); `columns` (14, n) int64, `source` the source's rank.
-
-    `lines_before` lines of the source before the piece that the events are of: so `order` is unique in a run.
-    """
+def attempts_table(attempts: Attempts) -> pa.Table:
+    """The delivery attempts with their types and units (ATTEMPTS)."""
     import pyarrow as pa
 
-    col = {name: columns[i] for name, i in L.COL.items()}
-    flags = col["flags"]
-    chosen = (flags & L.F_ATTEMPT != 0) & (flags & (L.F_DSN | L.F_INTERNAL) == 0)
-    code = col["code"]
-    made = {
-        "ts": col["ts"],
-        "order": (source << 40) + lines_before + (col["line"] >> 32),
-        "server": col["server"],
-        "queue_hash": col["queue"],
-        "client_ip": col["client"],
-        "account": col["account"],
-        "env_from": col["sender"],
-        "rcpt_domain": col["name"],
-        "first": flags & L.F_FIRST != 0,
-        "status": (code >> 8 & 0xFF).astype(np.int8),
-        "dsn": (code >> 24 & 15).astype(np.int8),
-    }
-    schema = arrow_schema(ATTEMPTS)
-    return pa.Table.from_arrays([pa.array(made[f.name][chosen], f.type) for f in schema], schema=schema)
+    arrays = []
+    for row, f in zip(attempts.columns, arrow_schema(ATTEMPTS), strict=True):
+        arrays.append(pa.array(row.astype(f.type.to_pandas_dtype()), f.type))
+    return pa.Table.from_arrays(arrays, schema=arrow_schema(ATTEMPTS))

@@ -16,10 +16,12 @@ import numpy.typing as npt
 
 from mailripple import __version__
 from mailripple import counts as counting
-from mailripple.attempts import Attempts
+from mailripple.attempts import KeptAttempts
 from mailripple.config import ReportOptions
 from mailripple.counts import Counts
 from mailripple.errors import Notice, UsageError
+from mailripple.incidents import Incident
+from mailripple.incidents import as_json as incident_json
 from mailripple.models.evidence import DomainA, Material
 from mailripple.models.findings import Findings
 from mailripple.models.minutes import minutes_of, queries_of
@@ -71,6 +73,7 @@ class Summary:
     capped: int
     grep: dict[str, int] = field(default_factory=dict)
     findings: Findings | None = None
+    incidents: tuple[Incident, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The report as JSON data; keys are stable."""
@@ -81,6 +84,7 @@ class Summary:
                 "first": time_text(self.first) if self.first is not None else None,
                 "last": time_text(self.last) if self.last is not None else None,
             },
+            "incidents": [incident_json(i, [s["source"] for s in self.sources]) for i in self.incidents],
             **(findings_json(self.findings) if self.findings is not None else {}),
             "totals": self.totals,
             "assumed": {
@@ -135,7 +139,7 @@ class Names:
 
 def summarise(
     counts: Counts,
-    attempts: Attempts,
+    attempts: KeptAttempts,
     names: Names,
     patterns: Sequence[PatternName],
     sources: Sequence[SourceTally],
@@ -254,7 +258,7 @@ def make_series(counts: Counts, servers: Sequence[int], window_s: int | None) ->
 
 
 def deferred_series(
-    counts: Counts, attempts: Attempts, top: DomainA | None, series: Series
+    counts: Counts, attempts: KeptAttempts, top: DomainA | None, series: Series
 ) -> npt.NDArray[np.int64] | None:
     """Deferred records of domain A a window (Figure 2); None where single records are not kept that far back.
 

@@ -1,4 +1,4 @@
-"""The report on a terminal: one sentence, then curves, then tables, then what became of the input."""
+"""The report on a terminal: alarms, one sentence, then curves, then tables, then what became of the input."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mailripple.outputs.incidents import print_incidents
 from mailripple.outputs.relations import print_relations
 from mailripple.outputs.safe import shown
 from mailripple.outputs.summary import Series, Summary, local_time
@@ -38,10 +39,16 @@ def print_summary(summary: Summary, out: IO[str], width: int | None = None) -> N
 
 def show(console: Console, summary: Summary) -> None:
     """Print the report on a console."""
+    sources = [s["source"] for s in summary.sources]
+    alarms = any(i.severity == "alarm" for i in summary.incidents)
+    if alarms:
+        print_incidents(console, summary.incidents, sources, summary.zone)
     if summary.findings is not None:
         console.print(Text(summary.findings.headline, style="bold"))
     console.print(Text(headline(summary), style="dim" if summary.findings is not None else "bold"))
     console.print()
+    if not alarms:
+        print_incidents(console, summary.incidents, sources, summary.zone)
     _curves(console, summary)
     _balance(console, summary)
     if summary.findings is not None:

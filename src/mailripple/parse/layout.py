@@ -149,8 +149,10 @@ COL: Final = {name: i for i, name in enumerate(COLUMNS)}
 #: record of an attempt (queue id, destination, queue run); that attempt is the first for this destination; the message
 #: was counted already (MSP to MTA, filter, queue run); the hop stays on the machine (MSP to MTA, filter); the record
 #: came too late for the fold.
-#: A session that was refused (no recipient accepted) is no message.  The delivery leaves the machine (F_OUT).
-F_DSN, F_ATTEMPT, F_FIRST, F_AGAIN, F_INTERNAL, F_LATE, F_REFUSED, F_OUT = 1, 2, 4, 8, 16, 32, 64, 128
+#: A session that was refused (no recipient accepted) is no message.  The delivery leaves the machine (F_OUT).  F_FINAL:
+#: the first record that says what became of the message at this destination, delivered or failed for good; deferrals
+#: and expiry say nothing of it.
+F_DSN, F_ATTEMPT, F_FIRST, F_AGAIN, F_INTERNAL, F_LATE, F_REFUSED, F_OUT, F_FINAL = 1, 2, 4, 8, 16, 32, 64, 128, 256
 
 # Reject reasons.
 NO_ENVELOPE, NO_PATTERN, TOO_LONG, NO_RECORD = 1, 2, 3, 4

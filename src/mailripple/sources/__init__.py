@@ -2,6 +2,7 @@
 
 from mailripple.sources.chunks import CHUNK, MAX_LINE, PAD, BufferPool, Chunk, ChunkReader, head
 from mailripple.sources.discover import Source, discover, rotation, server_name
+from mailripple.sources.reread import lines_again
 
 __all__ = [
     "CHUNK",
@@ -13,6 +14,7 @@ __all__ = [
     "Source",
     "discover",
     "head",
+    "lines_again",
     "rotation",
     "server_name",
 ]

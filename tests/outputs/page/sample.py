@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mailripple.config import ReadOptions, ReportOptions
 from mailripple.errors import Notice
+from mailripple.incidents import Evidence, Incident
 from mailripple.models.findings import Burst, Estimate, Findings, Relation, Ripple, Span
 from mailripple.outputs.summary import Summary
 from mailripple.reporting import summary_of
@@ -58,6 +59,14 @@ def sample(folder: Path) -> Summary:
     return dataclasses.replace(summary_of(result, ReportOptions()), findings=findings())
 
 
+def incident(text: str, severity: str = "alarm", source: int = 0) -> Incident:
+    """An incident of an account; `text` stands in every place for words of a log."""
+    lines = (Evidence(source, 1, text), Evidence(source, 2, text), Evidence(source, 3))
+    why, innocent = (f"a burst of {text}",), "a newsletter"
+    times = (START, START + 60_000_000, START + 3_600_000_000)
+    return Incident("account", text, "stolen-account", severity, *times, 0.97, {}, lines, why, innocent, text)
+
+
 def hostile(summary: Summary) -> Summary:
     """The summary with hostile text wherever text of a log, or a file's name, can stand."""
     text = "".join(h for h in HOSTILE if len(h) < 100)
@@ -76,4 +85,5 @@ def hostile(summary: Summary) -> Summary:
         notices=[Notice("warning", h, h) for h in HOSTILE],
         findings=findings(text),
         dq_note=text,
+        incidents=tuple(incident(h, ("alarm", "warning", "notice")[n % 3], n) for n, h in enumerate(HOSTILE)),
     )

@@ -19,7 +19,7 @@ from mailripple.models.findings import Estimate
 from mailripple.outputs.page import page
 from mailripple.outputs.page.html import interval, length_text, number, p_text, prose, symbol
 from mailripple.outputs.summary import MAX_WINDOWS, Series, Summary
-from tests.outputs.page.sample import HOSTILE, hostile, sample
+from tests.outputs.page.sample import HOSTILE, hostile, incident, sample
 
 
 class Tags(HTMLParser):
@@ -57,6 +57,25 @@ def test_the_first_sentence_is_the_verdict(summary: Summary) -> None:
     """The heading is what the models say, and without models what was read."""
     assert "<h1>Nothing unusual</h1>" in page(summary).decode()
     assert "messages" in re.findall("<h1>(.*?)</h1>", page(dataclasses.replace(summary, findings=None)).decode())[0]
+
+
+def test_incidents_come_first_and_in_words(summary: Summary) -> None:
+    """An alarm is the heading, and its section stands above the curves with lines and the next command."""
+    told = dataclasses.replace(summary, incidents=(incident("ann"), incident("bob", "warning")))
+    text = page(told).decode()
+    assert "<h1>account ann sends mass mail like a stolen account since about 2026-03-02" in text
+    assert text.index("h-incidents") < text.index("h-figures")
+    for words in ("</span> alarm</span>", "</span> warning</span>", ": stolen-account", "97% sure", "a burst of bob"):
+        assert words in text
+    assert "(cannot be read again)" in text
+    assert "Next: <code><bdi>grep -wF ann " in text
+
+
+def test_without_incidents_nothing_is_said_of_them(summary: Summary) -> None:
+    """No section, and the heading is that of the models; a warning alone does not take the heading either."""
+    assert "h-incidents" not in page(summary).decode()
+    warned = page(dataclasses.replace(summary, incidents=(incident("bob", "warning"),))).decode()
+    assert "<h1>Nothing unusual</h1>" in warned
 
 
 def test_every_relation_stands_with_its_verdict_in_words(summary: Summary) -> None:

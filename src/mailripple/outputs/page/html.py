@@ -20,7 +20,9 @@ import msgspec
 from markupsafe import Markup, escape
 
 from mailripple import __version__
+from mailripple.incidents import Incident
 from mailripple.models.findings import Estimate, Span
+from mailripple.outputs.incidents import TOLD, next_command, percent
 from mailripple.outputs.page import axis, drawing
 from mailripple.outputs.page.figures import STYLES, UNITS, Figure, IntArray, curves_of, figures_of, rows_of, unit_for
 from mailripple.outputs.safe import inert_json, shown
@@ -88,6 +90,7 @@ LISTS = (
     ),
 )
 MINUS = "\u2212"
+SEVERITIES = {"alarm": ("holds", "!"), "warning": ("fails", "!"), "notice": ("unknown", "i")}
 BADGES = {"holds": ("holds", "✓"), "does not hold": ("fails", "✗"), "cannot tell": ("unknown", "?")}
 
 
@@ -116,6 +119,9 @@ def page(summary: Summary) -> bytes:
         s=summary,
         t={k: v or 0 for k, v in summary.totals.items()},
         read=headline(summary),
+        sentences=[alarm_text(i, summary) for i in summary.incidents if i.severity == "alarm"],
+        severities=SEVERITIES,
+        sources=[x["source"] for x in summary.sources],
         version=__version__,
         figures=list(zip(figures, drawn, strict=True)),
         plane=drawing,
@@ -128,7 +134,13 @@ def page(summary: Summary) -> bytes:
         bursts=bursts,
         badges=BADGES,
         lists=[(getattr(summary, a), *rest) for a, *rest in LISTS],
-        limits={"sources": MOST_SOURCES, "skips": MOST_SKIPS, "rejects": MOST_REJECTS, "reject": REJECT_WIDTH},
+        limits={
+            "sources": MOST_SOURCES,
+            "skips": MOST_SKIPS,
+            "rejects": MOST_REJECTS,
+            "reject": REJECT_WIDTH,
+            "told": TOLD,
+        },
     )
     return text.encode("utf-8")
 
@@ -164,7 +176,7 @@ def _template() -> jinja2.Template:
         "symbol": symbol,
         "prose": prose,
     }
-    environment.globals |= {"local": local_time, "span": span_text}
+    environment.globals |= {"local": local_time, "span": span_text, "percent": percent, "next_command": next_command}
     return environment.from_string(_asset("template.html.j2"))
 
 
@@ -272,6 +284,11 @@ def _set(text: str, pattern: re.Pattern[str]) -> Markup:
             out += Markup("<{0}>{1}</{0}>").format(tag, part) if part else ""
         done = m.end()
     return out + escape(text[done:])
+
+
+def alarm_text(incident: Incident, summary: Summary) -> str:
+    """An alarm in one sentence: who, what, since when."""
+    return f"{shown(incident.sentence, NAME_WIDTH)} since about {local_time(incident.onset // 1_000_000, summary.zone)}"
 
 
 def span_text(span: Span, summary: Summary) -> str:

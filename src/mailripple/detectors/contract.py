@@ -1,0 +1,56 @@
+"""What every detector takes and gives.
+
+A detector is a module with `NAME` and a pure function `decide(scores) -> list[Alarm]`: it looks at scores, never at
+logs, learns nothing, and gives the same alarms whatever the order of the scores.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mailripple.models.lookups import LookupScore
+from mailripple.models.senders import SenderScore
+
+#: Levels in rising order.
+LEVELS = ("notice", "warning", "alarm")
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """All that the models say of hosts and accounts.
+
+    `senders` for each fold of mail logs (a server, or servers that follow each other), `lookups` for each fold of DNS
+    logs; `mail_hosts` keys of addresses known to be mail servers; `ask_reverse` keys of DNS clients that ask for the
+    names of addresses too, as servers do and mailers do not.
+    """
+
+    senders: tuple[tuple[SenderScore, ...], ...] = ()
+    lookups: tuple[tuple[LookupScore, ...], ...] = ()
+    mail_hosts: frozenset[int] = frozenset()
+    ask_reverse: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A subject whose evidence reached a level.
+
+    `log_e` the natural logarithm of the largest e-CUSUM, `evidence` that of E, an e-value at any moment; `onset`,
+    `at` (when the level was reached) and `last` microseconds since 1970; `lines` orders of records (source << 40 |
+    line); `why` short clauses for people, heaviest first; `login` key of the last mailbox user at that host, 0 if none.
+    """
+
+    detector: str
+    key: int
+    account: bool
+    level: str
+    verdict: str
+    onset: int
+    at: int
+    last: int
+    log_e: float
+    evidence: float
+    statistics: dict[str, float | int]
+    why: tuple[str, ...]
+    innocent: str
+    lines: tuple[int, ...] = ()
+    login: int = 0

@@ -1,0 +1,145 @@
+"""Attribute: from alarms to incidents, one a subject: who, since when, how sure, and on which lines it rests.
+
+A subject is an address that handed mail in or asked, or an account that was authenticated.  What a client only claims
+(envelope sender, HELO, From) is never one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mailripple.detectors.contract import LEVELS, Alarm
+from mailripple.parse.record import time_text
+
+#: Prior chance that a host is infected in a given week (a setting; it is shown beside the confidence).
+PRIOR = 1e-3
+#: Lines that an incident shows.
+SHOWN = 5
+_PLACE = (1 << 40) - 1
+_WORDS = {
+    "infected-host": "behaves like a host infected by a mass mailer",
+    "stolen-account": "sends mass mail like a stolen account",
+    "hijacked-relay": "relays mass mail",
+    "bulk-sender": "sends bulk mail",
+    "dns-anomaly": "asks for mail exchangers like a mailer",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A log line that an incident rests on: place of its source among the run's, number, and text once it is read."""
+
+    source: int
+    line: int
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """The story of one subject; `confidence` is a probability given the prior, times are microseconds since 1970."""
+
+    kind: str
+    value: str
+    verdict: str
+    severity: str
+    onset: int
+    detected: int
+    last_seen: int
+    confidence: float
+    statistics: dict[str, Any]
+    evidence: tuple[Evidence, ...]
+    why: tuple[str, ...]
+    innocent: str
+    user: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The same for the same subject in every run."""
+        return f"{self.kind}:{self.value}"
+
+    @property
+    def sentence(self) -> str:
+        """What is the matter, in one sentence without the time."""
+        subject = f"account {self.value}" if self.kind == "account" else self.value
+        return f"{subject} {_WORDS[self.verdict]}"
+
+    @property
+    def explanation(self) -> str:
+        """Why it is thought so, and what else it could be."""
+        text = f"{self.sentence}: {'; '.join(self.why)}. If innocent: {self.innocent}."
+        return text + (f" Last mailbox user there: {self.user}." if self.user else "")
+
+
+def attribute(alarms: Sequence[Alarm], address: Callable[[int], str], text: Callable[[int], str]) -> list[Incident]:
+    """One incident a subject, the gravest first; `address` and `text` give the texts of keys, inert."""
+    subjects: dict[tuple[bool, int], list[Alarm]] = {}
+    for alarm in alarms:
+        subjects.setdefault((alarm.account, alarm.key), []).append(alarm)
+    found = [_incident(mine, address, text) for mine in subjects.values()]
+    return sorted(found, key=lambda i: (-LEVELS.index(i.severity), -i.confidence, i.onset, i.kind, i.value))
+
+
+def _incident(alarms: Sequence[Alarm], address: Callable[[int], str], text: Callable[[int], str]) -> Incident:
+    ranked = sorted(alarms, key=lambda a: (-LEVELS.index(a.level), -a.log_e, a.detector))
+    first = ranked[0]
+    evidence = mean_evidence([a.evidence for a in ranked])
+    same = [a for a in ranked if a.level == first.level]
+    login = next((a.login for a in ranked if a.login), 0)
+    return Incident(
+        "account" if first.account else "ip",
+        text(first.key) if first.account else address(first.key),
+        first.verdict,
+        first.level,
+        min(a.onset for a in same),
+        min(a.at for a in same),
+        max(a.last for a in ranked),
+        confidence(evidence),
+        {
+            "log10_e": round(first.log_e / math.log(10), 2),
+            "log10_evidence": round(evidence / math.log(10), 2),
+            "prior": PRIOR,
+        }
+        | {a.detector: a.statistics for a in ranked},
+        tuple(Evidence(order >> 40, order & _PLACE) for a in ranked for order in a.lines[:SHOWN])[: 2 * SHOWN],
+        tuple(clause for a in ranked for clause in a.why),
+        first.innocent,
+        text(login) if login else None,
+    )
+
+
+def mean_evidence(logs: Sequence[float]) -> float:
+    """log of the mean of e-values given as logarithms: an e-value whatever their dependence (Vovk and Wang 2021)."""
+    top = max(logs)
+    return top + math.log(sum(math.exp(x - top) for x in logs) / len(logs))
+
+
+def confidence(log_evidence: float) -> float:
+    """Posterior chance of a change, 1 / (1 + (1 - pi) / pi / E), with the prior pi."""
+    odds = math.log((1 - PRIOR) / PRIOR) - log_evidence
+    return 1 / (1 + math.exp(min(odds, 700.0)))
+
+
+def with_texts(incident: Incident, texts: Callable[[int, int], str | None]) -> Incident:
+    """The incident with the texts of its lines; `texts` gives that of (source, line), None where it cannot be read."""
+    return replace(incident, evidence=tuple(replace(e, text=texts(e.source, e.line)) for e in incident.evidence))
+
+
+def as_json(incident: Incident, sources: Sequence[str]) -> dict[str, Any]:
+    """An incident as JSON data; `sources` are the names of the sources, inert."""
+    return {
+        "id": incident.id,
+        "subject": {"type": incident.kind, "value": incident.value},
+        "verdict": incident.verdict,
+        "severity": incident.severity,
+        "onset": time_text(incident.onset),
+        "detected": time_text(incident.detected),
+        "last_seen": time_text(incident.last_seen),
+        "confidence": min(round(incident.confidence, 4), 0.9999),  # never certain
+        "probable_user": incident.user,
+        "statistics": incident.statistics,
+        "evidence": [{"source": sources[e.source], "line": e.line, "text": e.text} for e in incident.evidence],
+        "explanation": incident.explanation,
+    }

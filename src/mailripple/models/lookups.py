@@ -1,0 +1,89 @@
+"""Score: does a DNS client ask for mail exchangers as a mailer does?  A fold over its questions.
+
+The gaps between names that are new to a client within a day, one by one, against a null of clumps (`models.gaps`).
+Mail servers do the same; who is one is known only at the end, and left to the detector.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mailripple.models import logs, sums_kernel
+from mailripple.models import lookups_kernel as kernel
+from mailripple.models.sums import Sums, kernels, lines_of
+from mailripple.parse import layout as L
+from mailripple.tables import QTYPES
+
+_MX = QTYPES.index("MX")
+
+
+@dataclass(frozen=True, slots=True)
+class LookupScore:
+    """What is known of a client at the end of the fold: as in `senders.SenderScore`; `names` new names so far."""
+
+    key: int
+    asked: int
+    first: int
+    last: int
+    names: int
+    log_most: float
+    evidence: float
+    onset: int | None
+    notice: int | None
+    warning: int | None
+    alarm: int | None
+    names_to_alarm: int
+    lines: tuple[int, ...]
+
+
+def exchanger_questions(columns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The events (14, n) that ask for mail exchangers and say who asks and when."""
+    code = columns[L.COL["code"]]
+    wanted = (code & 0xFF == L.KIND_QUERY) & (code >> 16 & 0xFF == _MX) & (columns[L.COL["client"]] != 0)
+    wanted &= code >> 28 & 3 != L.NO_TIME
+    chosen: npt.NDArray[np.int64] = np.ascontiguousarray(columns[:, wanted])
+    return chosen
+
+
+class Lookups:
+    """State of the fold."""
+
+    def __init__(self, *, slots: int = 1 << 10) -> None:
+        self._sums = Sums(kernel.STATE_WORDS, slots)
+
+    def step(self, columns: npt.NDArray[np.int64]) -> None:
+        """Fold questions for exchangers in: events (14, n), in the order (ts, order)."""
+        rows = np.empty((5, columns.shape[1]), np.int64)
+        for i, name in enumerate(("ts", "line", "client", "name")):
+            rows[i] = columns[L.COL[name]]
+        rows[4] = kernel.EXCHANGER
+        self._sums.run(kernels().fold_lookups, rows)
+
+    def scores(self) -> list[LookupScore]:
+        """All clients that asked for two names or more, in the order of their keys."""
+        rows = self._sums.rows()
+        return sorted((_score(r) for r in rows if r[kernel.X_NAMES >> 3] > 1), key=lambda s: (s.asked, s.key))
+
+
+def _score(row: npt.NDArray[np.int64]) -> LookupScore:
+    def at(word: int) -> int:
+        return int(row[word >> 3])
+
+    return LookupScore(
+        at(sums_kernel.X_KEY),
+        at(sums_kernel.X_KIND),
+        at(sums_kernel.X_FIRST),
+        at(sums_kernel.X_LAST),
+        at(kernel.X_NAMES),
+        at(sums_kernel.X_MOST) / logs.ONE,
+        at(sums_kernel.X_SURE) / logs.ONE,
+        at(sums_kernel.X_ONSET) or None,
+        at(sums_kernel.X_NOTICE_AT) or None,
+        at(sums_kernel.X_WARNING_AT) or None,
+        at(sums_kernel.X_ALARM_AT) or None,
+        at(sums_kernel.X_ALARM_UNITS),
+        lines_of(row),
+    )

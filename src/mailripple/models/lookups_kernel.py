@@ -1,0 +1,128 @@
+"""Kernel of `models.lookups`: evidence that a DNS client asks for mail exchangers as a mailer does, name by name.
+
+A step is a name that the client has not asked for within a day, and the gap since the last such name.
+"""
+
+from __future__ import annotations
+
+from mailripple.messages_tables import join_keys
+from mailripple.models.gaps import CELLS, RATIOS
+from mailripple.models.logs import add_logs, log_of
+from mailripple.models.sums_kernel import (
+    NOW,
+    PAIRS,
+    SUBJECTS,
+    X_ALARM_AT,
+    X_ALARM_UNITS,
+    X_LAST,
+    X_MOST,
+    X_NOTICE_AT,
+    X_ONSET,
+    X_OWN,
+    X_WARNING_AT,
+    count_week,
+    cusum,
+    forget_lines,
+    full,
+    keep_line,
+    keep_sure,
+    roberts,
+    seen_before,
+    subject_of,
+)
+from mailripple.parse.native import entry, i64, part, put64
+
+STATE_WORDS = 7
+#: Rows: time, order, client, name, and which question it was (EXCHANGER or GUESS).
+R_TS, R_ORDER, R_CLIENT, R_NAME, R_ASKED = range(5)
+EXCHANGER, GUESS = 1, 2
+STREAMS = 4
+X_NAMES, X_SINCE, X_SINCE_NAMES = X_OWN, X_OWN + 8, X_OWN + 16
+X_S = X_OWN + 24
+X_R = X_S + 8 * STREAMS
+SECOND = 1_000_000
+DAY = 86_400 * SECOND
+#: e-values as logarithms.  An alarm is dearer than for mail: few hosts ask at all, and those that do ask in clumps.
+NOTICE, WARNING, ALARM = log_of(1000), log_of(10_000), log_of(1_000_000)
+LOG_STREAMS = log_of(STREAMS)
+
+
+@part
+def cell_of(gap: int) -> int:
+    """The cell of a gap of whole seconds (see `gaps.edges`)."""
+    x = gap + 1
+    octave = 0
+    while x >> (octave + 1) != 0:
+        octave += 1
+    quarter = (x >> (octave - 2)) & 3 if octave >= 2 else (x << (2 - octave)) & 3
+    return min(4 * octave + quarter, CELLS - 1)
+
+
+@part
+def weigh(subject: int, gap: int, ts: int) -> int:
+    """A new name, `gap` seconds after the last: add to the streams, and judge.  Returns the largest evidence."""
+    names = i64(subject + X_NAMES)
+    cell = cell_of(gap)
+    fresh = 0
+    most = RATIOS[cell]
+    for j in range(STREAMS):
+        log_e = RATIOS[CELLS * j + cell]
+        most = max(most, log_e)
+        fresh += cusum(subject, X_S + 8 * j, log_e)
+        roberts(subject, X_R + 8 * j, log_e, names - 1)
+    if fresh == STREAMS:
+        put64(subject + X_SINCE, ts)
+        put64(subject + X_SINCE_NAMES, 0)
+        forget_lines(subject)
+    put64(subject + X_SINCE_NAMES, i64(subject + X_SINCE_NAMES) + 1)
+    total = i64(subject + X_S)
+    sure = i64(subject + X_R)
+    for j in range(1, STREAMS):
+        total = add_logs(total, i64(subject + X_S + 8 * j))
+        sure = add_logs(sure, i64(subject + X_R + 8 * j))
+    total -= LOG_STREAMS
+    keep_sure(subject, sure - LOG_STREAMS)
+    put64(subject + X_MOST, max(i64(subject + X_MOST), total))
+    reach(subject, total, ts)
+    return most
+
+
+@part
+def reach(subject: int, total: int, ts: int) -> int:
+    """Note when each level was first reached, and since when."""
+    if total >= NOTICE and i64(subject + X_NOTICE_AT) == 0:
+        put64(subject + X_NOTICE_AT, ts)
+        put64(subject + X_ONSET, i64(subject + X_SINCE))
+    if total >= WARNING and i64(subject + X_WARNING_AT) == 0:
+        put64(subject + X_WARNING_AT, ts)
+    if total >= ALARM and i64(subject + X_ALARM_AT) == 0:
+        put64(subject + X_ALARM_AT, ts)
+        put64(subject + X_ONSET, i64(subject + X_SINCE))
+        put64(subject + X_ALARM_UNITS, i64(subject + X_SINCE_NAMES))
+    return 0
+
+
+@entry
+def fold_lookups(state: int, rows: int, stride: int, begin: int, end: int) -> int:
+    """Fold the questions [begin, end) in; the number of the first one that must wait for room."""
+    for n in range(begin, end):
+        row = rows + 8 * n
+        if full(state, SUBJECTS, 1) or full(state, PAIRS, 1):
+            return n
+        ts = i64(row)
+        asked = i64(row + R_ASKED * stride)
+        put64(state + NOW, max(i64(state + NOW), ts))
+        subject = subject_of(state, i64(row + R_CLIENT * stride), asked, ts)
+        if seen_before(state, join_keys(i64(subject), i64(row + R_NAME * stride)), ts, DAY):
+            continue
+        names = i64(subject + X_NAMES) + 1
+        last = i64(subject + X_LAST)
+        put64(subject + X_NAMES, names)
+        put64(subject + X_LAST, ts)
+        count_week(subject, ts)
+        if names == 1:
+            put64(subject + X_SINCE, ts)
+            continue
+        weight = weigh(subject, max(ts - last, 0) // SECOND, ts)
+        keep_line(subject, weight, i64(row + R_ORDER * stride))
+    return end

@@ -1,0 +1,390 @@
+"""Kernel of `models.senders`: evidence that a host or account sends mass mail, message by message.
+
+The unit is a message and recipient domain with its first final outcome (`layout.F_FINAL`).  `sums_kernel` holds the
+tables: subjects are hosts and accounts; pairs are (subject, domain) and (subject, sender) seen, and (subject, sender,
+hour) with its units and failures.
+"""
+
+from __future__ import annotations
+
+from mailripple.messages_tables import join_keys
+from mailripple.models.logs import ONE, add_logs, fixed, log_of
+from mailripple.models.sums_kernel import (
+    LIMIT,
+    NOW,
+    P_COUNT,
+    P_LAST,
+    PAIR,
+    PAIRS,
+    SUBJECT,
+    SUBJECTS,
+    X_ALARM_AT,
+    X_ALARM_UNITS,
+    X_LAST,
+    X_MOST,
+    X_NOTICE_AT,
+    X_ONSET,
+    X_OWN,
+    X_WARNING_AT,
+    count_week,
+    cusum,
+    forget_lines,
+    full,
+    keep_line,
+    keep_sure,
+    pair_of,
+    roberts,
+    seen_before,
+    subject_of,
+    week_units,
+)
+from mailripple.parse import layout as L
+from mailripple.parse.native import entry, i64, part, prefetch, put64, shr
+
+#: The state block behind the tables: the site's failure rate, when the next lesson is due, the null sender.
+THETA, NEXT_DAY, NULL_SENDER = 56, 64, 72
+STATE_WORDS = 10
+#: Rows of `messages.Attempts`.
+R_TS, R_ORDER, R_SERVER, R_QUEUE, R_CLIENT, R_ACCOUNT = range(6)
+R_SENDER, R_DOMAIN, R_FIRST, R_STATUS, R_DSN, R_FINAL = range(6, 12)
+
+#: Words of a subject behind those of `sums_kernel`.
+(
+    X_UNITS,
+    X_FAILS,
+    X_NEW,
+    X_DOMAINS,
+    X_CURVE,
+    X_SENDERS,
+    X_MESSAGES,
+    X_QUEUE,
+    X_B,
+    X_B2,
+    X_B3,
+    X_V,
+    X_S,
+    X_P,
+    X_RB,
+    X_RV,
+    X_RS,
+    X_B_SINCE,
+    X_V_SINCE,
+    X_S_SINCE,
+    X_B_UNITS,
+    X_V_UNITS,
+    X_S_UNITS,
+    X_CLUSTERED,
+    X_LOGIN,
+    X_LOGIN_AT,
+    X_DEFERRED,
+    X_DAY,
+    X_MID_SENDERS,
+    X_MID_MESSAGES,
+    X_OLD_SENDERS,
+    X_OLD_MESSAGES,
+    X_P_SINCE,
+    X_P_UNITS,
+) = range(X_OWN, X_OWN + 34 * 8, 8)
+HOST, ACCOUNT = 1, 2
+
+HOUR = 3_600_000_000
+DAY = 24 * HOUR
+#: A mailing: what a subject sends with one sender address in as long.
+MAILING = HOUR
+#: Failures, alternatives: a mass mailer fails that often (several at once; the truth need only lie between).
+THETAS = (fixed(0.1), fixed(0.2), fixed(0.4))
+#: Their logarithms: log(1 - theta) and log(theta) in turn.
+THETA_LOGS = tuple(log_of(p) for theta in THETAS for p in (ONE - theta, theta))
+#: Within (subject, sender, hour) failures are beta-binomial: `CLUSTER` prior units carry the site's rate, which is a
+#: correlation of 1/(CLUSTER + 1) between the recipients of one mailing.
+CLUSTER = 20
+#: A recipient that is new to the host fails half as often again as a known one, or twice as often (real servers); the
+#: smaller factor, for the rate that it multiplies is already an upper quantile.  As a fraction.
+NEW_FAILS, NEW_FAILS_OF = 3, 2
+#: First contacts, null: Pitman-Yor with concentration 2 and discount 1/2, half as many again, and 3 % at least.
+FLOOR, CEILING = fixed(0.03), fixed(0.9)
+#: First contacts, alternative: at least 55 %; failures .2.
+NEW_LEAST, NEW_MOST, NEW_MORE = fixed(0.55), fixed(0.97), fixed(0.2)
+ALT_FAILS = fixed(0.2)
+#: Senders: Pitman-Yor with concentration 2 and discount .4, but no less than the share of new senders that the host had
+#: until a day ago (a gateway has many, and a mailer must not teach its own null); floor 2 %.  A mailer changes it in
+#: 80 % of its messages.
+SENDER_FLOOR, SENDER_ALT = fixed(0.02), fixed(0.8)
+SENDER_LOGS = (log_of(ONE - SENDER_ALT), log_of(SENDER_ALT))
+#: e-values as logarithms.  Stream S counts from `GATE` on.  An alarm needs failures alone to say `CHANGING`, or
+#: `STEADY` where senders do not change: by the alternatives that a list with some dead addresses does not look like
+#: (.2 and .4).
+#: Both are for 50 messages a week and grow with them: a CUSUM reaches c within N steps with chance N/c.
+GATE, CHANGING, STEADY, NOTICE = log_of(20), log_of(50), log_of(400), log_of(1000)
+#: Of a subject without a day-old past of `HISTORY` messages nobody knows whether it is a relay for many people: there,
+#: and wherever it is said how sure an incident is, V and S count no more than 500 times what failures say.
+LEAD, HISTORY = log_of(500), 20
+WARNING, ALARM = log_of(10_000), log_of(100_000)
+LN3, LN2_, LN50 = log_of(3), log_of(2), log_of(50)
+#: A pair not seen for that long is forgotten.
+REMEMBER = 60 * 24 * HOUR
+
+
+@part
+def log_share(p: int, failed: int) -> int:
+    """log p where it failed, log(1 - p) where not; p fixed point."""
+    return log_of(p if failed else ONE - p)
+
+
+@part
+def chance_in(state: int, slot: int, failed: int) -> int:
+    """Predictive chance of failure in a beta-binomial cluster, fixed point; takes the outcome in."""
+    n = shr(i64(slot + P_COUNT), 32)
+    k = i64(slot + P_COUNT) & 0xFFFFFFFF
+    put64(slot + P_COUNT, i64(slot + P_COUNT) + (1 << 32) + failed)
+    return (CLUSTER * i64(state + THETA) + k * ONE) // (CLUSTER + n)
+
+
+@part
+def failure_chance(state: int, subject: int, sender: int, ts: int, failed: int) -> int:
+    """Predictive chance of failure within a mailing (beta-binomial), fixed point; takes the outcome in."""
+    cell = pair_of(state, join_keys(join_keys(i64(subject), sender), ts // MAILING + 3), ts, 2 * MAILING)
+    put64(cell + P_LAST, ts)
+    return chance_in(state, cell, failed)
+
+
+@part
+def step_failures(state: int, subject: int, chance: int, failed: int, ts: int) -> int:
+    """Stream B, clustered, and P, plain."""
+    null = log_share(chance, failed)
+    units = i64(subject + X_UNITS)
+    fresh = 0
+    for j in range(3):
+        log_e = THETA_LOGS[2 * j + failed] - null
+        fresh += cusum(subject, X_B + 8 * j, log_e)
+        if j == 1:
+            roberts(subject, X_RB, log_e, units)
+    if fresh == 3:
+        put64(subject + X_B_SINCE, ts)
+        put64(subject + X_B_UNITS, 0)
+    put64(subject + X_B_UNITS, i64(subject + X_B_UNITS) + 1)
+    if cusum(subject, X_P, THETA_LOGS[2 + failed] - log_share(i64(state + THETA), failed)):
+        put64(subject + X_P_SINCE, ts)
+        put64(subject + X_P_UNITS, 0)
+    put64(subject + X_P_UNITS, i64(subject + X_P_UNITS) + 1)
+    return 0
+
+
+@part
+def novelty_chance(subject: int) -> int:
+    """Chance of a first contact under the null (Pitman-Yor in what the host has seen so far), fixed point.
+
+    What it has seen is no more than twice what the population sees in as many messages: a mailer must not teach its
+    own null (X_CURVE follows the population's curve).
+    """
+    k = i64(subject + X_UNITS) - 1
+    seen = min(i64(subject + X_DOMAINS) * ONE, 2 * i64(subject + X_CURVE) + 2 * ONE)
+    return min(CEILING, (3 * (2 * ONE + seen // 2)) // (2 * (2 + k)) + FLOOR)
+
+
+@part
+def step_contacts(state: int, subject: int, known: int, chance: int, failed: int, ts: int) -> int:
+    """Stream V: first contact and failure as one joint table; `chance` 0: the failure says nothing.  Its evidence."""
+    q = novelty_chance(subject)
+    k = i64(subject + X_UNITS) - 1
+    curve = i64(subject + X_CURVE)
+    put64(subject + X_CURVE, curve + (2 * ONE + curve // 2) // (2 + k))
+    fails = chance
+    if not known:
+        put64(subject + X_DOMAINS, i64(subject + X_DOMAINS) + 1)
+        put64(subject + X_NEW, i64(subject + X_NEW) + 1)
+        fails = min(NEW_FAILS * chance // NEW_FAILS_OF, CEILING)
+    other = min(NEW_MOST, max(NEW_LEAST, q + NEW_MORE))
+    log_e = log_share(other, not known) - log_share(q, not known)
+    if chance:
+        alternative = max(ALT_FAILS, min(3 * i64(state + THETA), CEILING))
+        log_e += log_share(alternative, failed) - log_share(fails, failed)
+    if cusum(subject, X_V, log_e):
+        put64(subject + X_V_SINCE, ts)
+        put64(subject + X_V_UNITS, 0)
+        forget_lines(subject)
+    put64(subject + X_V_UNITS, i64(subject + X_V_UNITS) + 1)
+    roberts(subject, X_RV, log_e, i64(subject + X_UNITS))
+    return log_e
+
+
+@part
+def remember_day(subject: int, day: int) -> int:
+    """On a new day what the subject taught until two midnights ago becomes its past: a day old, quarantined."""
+    if day != i64(subject + X_DAY):
+        put64(subject + X_OLD_SENDERS, i64(subject + X_MID_SENDERS))
+        put64(subject + X_OLD_MESSAGES, i64(subject + X_MID_MESSAGES))
+        put64(subject + X_MID_SENDERS, i64(subject + X_SENDERS))
+        put64(subject + X_MID_MESSAGES, i64(subject + X_MESSAGES))
+        put64(subject + X_DAY, day)
+    return 0
+
+
+@part
+def sender_chance(subject: int) -> int:
+    """Chance of a first use of a sender under the null, fixed point."""
+    k = i64(subject + X_MESSAGES)
+    live = (10 * ONE + 2 * i64(subject + X_SENDERS) * ONE) // (5 * (2 + k))
+    if i64(subject + X_OLD_SENDERS) > 1:
+        live = max(live, i64(subject + X_OLD_SENDERS) * ONE // (1 + i64(subject + X_OLD_MESSAGES)))
+    return min(CEILING, live + SENDER_FLOOR)
+
+
+@part
+def step_sender(state: int, subject: int, sender: int, queue: int, ts: int) -> int:
+    """Stream S, once a message: is this the first use of the envelope sender?  Returns its evidence."""
+    if i64(subject + X_QUEUE) == queue:
+        return 0
+    put64(subject + X_QUEUE, queue)
+    q = sender_chance(subject)
+    k = i64(subject + X_MESSAGES)
+    put64(subject + X_MESSAGES, k + 1)
+    known = seen_before(state, join_keys(join_keys(i64(subject), sender), 2), ts, REMEMBER)
+    if not known:
+        put64(subject + X_SENDERS, i64(subject + X_SENDERS) + 1)
+    log_e = SENDER_LOGS[not known] - log_share(q, not known)
+    if cusum(subject, X_S, log_e):
+        put64(subject + X_S_SINCE, ts)
+        put64(subject + X_S_UNITS, 0)
+    put64(subject + X_S_UNITS, i64(subject + X_S_UNITS) + 1)
+    roberts(subject, X_RS, log_e, k + 1)
+    return log_e
+
+
+@part
+def onset(subject: int, clustered: int) -> int:
+    """Keep since when: the beginning of the stream that says most.  Returns its units since then.
+
+    Plain failures convict nobody, but they tell best when a mailer with one sender began.
+    """
+    most = i64(subject + X_V)
+    since = X_V_SINCE
+    units = X_V_UNITS
+    if clustered > most:
+        most = clustered
+        since = X_B_SINCE
+        units = X_B_UNITS
+    if clustered >= GATE and i64(subject + X_S) > most:
+        most = i64(subject + X_S)
+        since = X_S_SINCE
+        units = X_S_UNITS
+    if clustered >= GATE and i64(subject + X_P) > most:
+        since = X_P_SINCE
+        units = X_P_UNITS
+    put64(subject + X_ONSET, i64(subject + since))
+    return i64(subject + units)
+
+
+@part
+def judge(subject: int, ts: int) -> int:
+    """Average the streams; note when each level was first reached, and since when.  Nothing to see: nothing to do."""
+    strongest = max(i64(subject + X_B), i64(subject + X_B2))
+    strongest = max(strongest, i64(subject + X_B3))
+    if max(strongest, i64(subject + X_V)) <= ONE:
+        return 0
+    often = add_logs(i64(subject + X_B2), i64(subject + X_B3)) - LN2_
+    clustered = add_logs(add_logs(i64(subject + X_B), i64(subject + X_B2)), i64(subject + X_B3)) - LN3
+    most = clustered + LEAD if i64(subject + X_OLD_MESSAGES) < HISTORY else LIMIT
+    total = add_logs(clustered, min(i64(subject + X_V), most)) - LN2_
+    lead = i64(subject + X_RB) + LEAD
+    sure = add_logs(i64(subject + X_RB), min(i64(subject + X_RV), lead)) - LN2_
+    if clustered >= GATE:
+        total = add_logs(total + LN2_, min(i64(subject + X_S), most)) - LN3
+        sure = add_logs(sure + LN2_, min(i64(subject + X_RS), lead)) - LN3
+    keep_sure(subject, sure)
+    put64(subject + X_MOST, max(i64(subject + X_MOST), total))
+    put64(subject + X_CLUSTERED, max(i64(subject + X_CLUSTERED), clustered))
+    if total >= NOTICE and i64(subject + X_NOTICE_AT) == 0:
+        put64(subject + X_NOTICE_AT, ts)
+        onset(subject, clustered)
+    if total >= WARNING and i64(subject + X_WARNING_AT) == 0:
+        put64(subject + X_WARNING_AT, ts)
+    gate = (CHANGING if i64(subject + X_S) >= GATE else STEADY) + log_of(max(50, week_units(subject))) - LN50
+    if total >= ALARM and often >= gate and i64(subject + X_ALARM_AT) == 0:
+        put64(subject + X_ALARM_AT, ts)
+        put64(subject + X_ALARM_UNITS, onset(subject, clustered))
+    return 0
+
+
+@part
+def take_unit(state: int, raw: int, kind: int, row: int, stride: int) -> int:
+    """One unit of one subject."""
+    ts = i64(row)
+    subject = subject_of(state, raw, kind, ts)
+    put64(subject + X_LAST, ts)
+    if not i64(row + R_FINAL * stride):
+        put64(subject + X_DEFERRED, i64(subject + X_DEFERRED) + 1)
+        return 0
+    failed = i64(row + R_STATUS * stride) != L.SENT
+    sender = i64(row + R_SENDER * stride)
+    domain = i64(row + R_DOMAIN * stride)
+    remember_day(subject, ts // DAY)
+    put64(subject + X_UNITS, i64(subject + X_UNITS) + 1)
+    put64(subject + X_FAILS, i64(subject + X_FAILS) + failed)
+    count_week(subject, ts)
+    there = pair_of(state, join_keys(join_keys(i64(subject), domain), 1), ts, REMEMBER)
+    chance = 0
+    # After a failure the next message there says nothing, whatever becomes of it: a job that writes to a dead address
+    # each hour is no worm.
+    if i64(there + P_COUNT) == 0:
+        chance = failure_chance(state, subject, sender, ts, failed)
+        step_failures(state, subject, chance, failed, ts)
+    put64(there + P_COUNT, failed)
+    known = i64(there + P_LAST) != 0
+    put64(there + P_LAST, ts)
+    weight = step_contacts(state, subject, known, chance, failed, ts)
+    weight += step_sender(state, subject, sender, i64(row + R_QUEUE * stride), ts)
+    keep_line(subject, weight, i64(row + R_ORDER * stride))
+    return judge(subject, ts)
+
+
+@part
+def ahead(state: int, row: int, stride: int) -> int:
+    """Ask for the places of a later row's subject and pairs: the tables are larger than the cache."""
+    key = join_keys(i64(row + R_CLIENT * stride), HOST)
+    at = i64(state + SUBJECTS) + SUBJECT * (shr(key, 1) & i64(state + SUBJECTS + 8))
+    prefetch(at)
+    prefetch(at + 128)
+    prefetch(at + 192)
+    prefetch(at + 256)
+    mask = i64(state + PAIRS + 8)
+    prefetch(i64(state + PAIRS) + PAIR * (shr(join_keys(join_keys(key, i64(row + R_DOMAIN * stride)), 1), 1) & mask))
+    sender = join_keys(key, i64(row + R_SENDER * stride))
+    prefetch(i64(state + PAIRS) + PAIR * (shr(join_keys(sender, 2), 1) & mask))
+    mailing = join_keys(sender, i64(row) // MAILING + 3)
+    return prefetch(i64(state + PAIRS) + PAIR * (shr(mailing, 1) & mask))
+
+
+@entry
+def fold_attempts(state: int, rows: int, stride: int, begin: int, end: int) -> int:
+    """Fold the attempts [begin, end) in; the number of the first one that must wait for room or for the day's lesson.
+
+    Columns as in `messages.Attempts`, `stride` bytes apart.
+    """
+    for n in range(begin, end):
+        row = rows + 8 * n
+        if n + 6 < end:
+            ahead(state, row + 48, stride)
+        if i64(row) >= i64(state + NEXT_DAY) or full(state, SUBJECTS, 2) or full(state, PAIRS, 8):
+            return n
+        put64(state + NOW, max(i64(state + NOW), i64(row)))
+        if i64(row + R_SENDER * stride) == i64(state + NULL_SENDER):
+            continue
+        if i64(row + R_CLIENT * stride) != 0:
+            take_unit(state, i64(row + R_CLIENT * stride), HOST, row, stride)
+        if i64(row + R_ACCOUNT * stride) != 0:
+            take_unit(state, i64(row + R_ACCOUNT * stride), ACCOUNT, row, stride)
+    return end
+
+
+@entry
+def fold_logins(state: int, rows: int, stride: int, begin: int, end: int) -> int:
+    """Remember who last read mail at each host; columns ts, client, account."""
+    for n in range(begin, end):
+        row = rows + 8 * n
+        if full(state, SUBJECTS, 2):
+            return n
+        subject = subject_of(state, i64(row + stride), HOST, i64(row))
+        put64(subject + X_LOGIN, i64(row + 2 * stride))
+        put64(subject + X_LOGIN_AT, i64(row))
+    return end

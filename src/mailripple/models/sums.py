@@ -1,0 +1,77 @@
+"""The tables of an online fold over subjects, and the kernels that work on them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from mailripple import messages_tables
+from mailripple.models import logs, lookups_kernel, senders_kernel, sums_kernel
+from mailripple.models import sums_kernel as kernel
+from mailripple.parse import text
+from mailripple.parse.build import Kernels
+
+_SIZES = {kernel.SUBJECTS: kernel.SUBJECT // 8, kernel.PAIRS: kernel.PAIR // 8}
+
+
+@functools.cache
+def kernels() -> Kernels:
+    """The kernels of the scores, compiled or loaded once a process."""
+    return Kernels([text, logs, messages_tables, sums_kernel, senders_kernel, lookups_kernel])
+
+
+class Sums:
+    """A state block of `words` words, and the tables that it points to, which grow as they are needed."""
+
+    def __init__(self, words: int, slots: int) -> None:
+        self.state = np.zeros(words, np.int64)
+        self._tables: dict[int, npt.NDArray[np.int64]] = {}
+        for table, size in _SIZES.items():
+            self._own(table, np.zeros((slots, size), np.int64))
+
+    def _own(self, table: int, array: npt.NDArray[np.int64]) -> None:
+        self._tables[table] = array
+        self.state[table >> 3] = array.ctypes.data
+        self.state[(table >> 3) + 1] = len(array) - 1
+
+    def run(
+        self, fold: Callable[..., int], columns: npt.NDArray[np.int64], stopped: Callable[[int], None] | None = None
+    ) -> None:
+        """Fold all rows in; where the kernel stops, `stopped` is told the row, and tables that are too full grow."""
+        n, at = columns.shape[1], 0
+        while at < n:
+            at = fold(self.state.ctypes.data, columns.ctypes.data, columns.strides[0], at, n)
+            if at < n:
+                if stopped is not None:
+                    stopped(at)
+                self._grow()
+
+    def _grow(self) -> None:
+        rehash = kernels().rehash
+        for table, words in _SIZES.items():
+            slots = len(self._tables[table])
+            if 2 * (int(self.state[(table >> 3) + 2]) + 8) <= slots - 1:
+                continue
+            new = np.zeros((slots, words), np.int64)
+            kept = rehash(self.state.ctypes.data, table, 8 * words, new.ctypes.data, slots - 1)
+            if 4 * kept > slots:
+                grown = np.zeros((4 * slots, words), np.int64)
+                rehash(self.state.ctypes.data, table, 8 * words, grown.ctypes.data, 4 * slots - 1)
+                new = grown
+            self._own(table, new)
+
+    def rows(self) -> npt.NDArray[np.int64]:
+        """The subjects, a row of words each."""
+        table = self._tables[kernel.SUBJECTS]
+        used: npt.NDArray[np.int64] = table[table[:, 0] != 0]
+        return used
+
+
+def lines_of(row: npt.NDArray[np.int64]) -> tuple[int, ...]:
+    """Orders of the records that weigh most for a subject, heaviest first."""
+    first = kernel.X_TOP >> 3
+    top = row[first : first + 2 * kernel.TOP].reshape(-1, 2).tolist()
+    return tuple(order for weight, order in sorted(top, key=lambda t: (-t[0], t[1])) if weight > 0)

@@ -1,0 +1,179 @@
+"""Kernel: the tables and the running sums that the scores of hosts are kept in.
+
+Two open hash tables, each with a key in the first word of a slot:
+
+    subjects    host, account or DNS client -> its running sums, 64 words
+    pairs       what a subject has seen, and until when that is remembered
+
+An entry that has had its time is as good as gone before it is swept out: results do not depend on the tables' sizes.
+Evidence is a likelihood ratio a step, kept as a CUSUM `S = max(S, 0) + log e` (Page 1954; it decides when) and as a
+Shiryaev-Roberts sum `R = (1 + R) e` (it says how sure), both as fixed-point logarithms (`models.logs`).
+"""
+
+from __future__ import annotations
+
+from mailripple.messages_tables import join_keys
+from mailripple.models.logs import ONE, add_logs, log_of
+from mailripple.parse.native import entry, i64, part, put64, shr
+
+#: The state block: address, mask and used slots of each table; then the latest time.
+SUBJECTS, PAIRS, NOW = 0, 24, 48
+SUBJECT, PAIR = 512, 32
+#: A pair's words: last seen, units << 32 | failures, how long it is remembered.
+P_LAST, P_COUNT, P_KEEP = 8, 16, 24
+#: First words of a subject.
+X_ID, X_KEY, X_KIND, X_FIRST, X_LAST, X_WEEK, X_WEEK_UNITS, X_LAST_WEEK_UNITS = range(0, 64, 8)
+X_MOST, X_SURE, X_NOTICE_AT, X_WARNING_AT, X_ALARM_AT, X_ONSET, X_ALARM_UNITS, X_OWN = range(64, 128, 8)
+#: The five records that weigh most since the evidence last began: weight, then order.
+X_TOP, TOP = 432, 5
+WEEK = 7 * 86_400_000_000
+#: A sum of evidence stops there (e = 1e12): it must be able to fall again.
+LIMIT = log_of(10**12)
+
+
+@part
+def find_entry(state: int, table: int, size: int, key: int) -> int:
+    """Address of the key's slot, or of the empty slot where it would stand."""
+    base = i64(state + table)
+    mask = i64(state + table + 8)
+    at = shr(key, 1) & mask
+    while i64(base + size * at) != 0 and i64(base + size * at) != key:
+        at = (at + 1) & mask
+    return base + size * at
+
+
+@part
+def pair_of(state: int, key: int, ts: int, keep: int) -> int:
+    """The key's pair, made if it is not known or forgotten (P_LAST 0)."""
+    slot = find_entry(state, PAIRS, PAIR, key)
+    if i64(slot) == 0:
+        put64(slot, key)
+        put64(slot + P_LAST, 0)
+        put64(slot + P_COUNT, 0)
+        put64(slot + P_KEEP, keep)
+        put64(state + PAIRS + 16, i64(state + PAIRS + 16) + 1)
+    elif i64(slot + P_LAST) != 0 and ts - i64(slot + P_LAST) > i64(slot + P_KEEP):
+        put64(slot + P_LAST, 0)
+        put64(slot + P_COUNT, 0)
+    return slot
+
+
+@part
+def subject_of(state: int, raw: int, kind: int, ts: int) -> int:
+    """The subject's slot, made if it is not known."""
+    key = join_keys(raw, kind)
+    slot = find_entry(state, SUBJECTS, SUBJECT, key)
+    if i64(slot) == 0:
+        for k in range(0, SUBJECT, 8):
+            put64(slot + k, 0)
+        put64(slot, key)
+        put64(slot + X_KEY, raw)
+        put64(slot + X_KIND, kind)
+        put64(slot + X_FIRST, ts)
+        put64(state + SUBJECTS + 16, i64(state + SUBJECTS + 16) + 1)
+    return slot
+
+
+@part
+def seen_before(state: int, key: int, ts: int, keep: int) -> int:
+    """True if the pair was seen and is not forgotten; it is seen from now on."""
+    slot = pair_of(state, key, ts, keep)
+    known = i64(slot + P_LAST) != 0
+    put64(slot + P_LAST, ts)
+    return known
+
+
+@part
+def cusum(subject: int, stream: int, log_e: int) -> int:
+    """Add a unit's evidence to a CUSUM; True where what it says may well have begun with this unit.
+
+    The chance that the change came at unit k goes with exp(-S) before k: within e of the best, the last is taken.
+    """
+    s = i64(subject + stream)
+    put64(subject + stream, min(max(s, 0) + log_e, LIMIT))
+    return s <= ONE
+
+
+@part
+def roberts(subject: int, stream: int, log_e: int, units: int) -> int:
+    """Add a unit's evidence to a Shiryaev-Roberts sum, R = (1 + R) e; before the first unit R is 0."""
+    r = add_logs(0, i64(subject + stream)) if units > 1 else 0
+    put64(subject + stream, min(r + log_e, LIMIT))
+    return 0
+
+
+@part
+def count_week(subject: int, ts: int) -> int:
+    """Units of this week and the last: the number of moments at which a change could have come."""
+    week = ts // WEEK
+    if week != i64(subject + X_WEEK):
+        put64(subject + X_LAST_WEEK_UNITS, i64(subject + X_WEEK_UNITS) if week == i64(subject + X_WEEK) + 1 else 0)
+        put64(subject + X_WEEK, week)
+        put64(subject + X_WEEK_UNITS, 0)
+    put64(subject + X_WEEK_UNITS, i64(subject + X_WEEK_UNITS) + 1)
+    return 0
+
+
+@part
+def week_units(subject: int) -> int:
+    """Steps of this week and the last."""
+    return i64(subject + X_WEEK_UNITS) + i64(subject + X_LAST_WEEK_UNITS)
+
+
+@part
+def keep_line(subject: int, weight: int, order: int) -> int:
+    """Keep the record among the five that weigh most; of equals the earlier ones."""
+    least = subject + X_TOP
+    for j in range(1, TOP):
+        slot = subject + X_TOP + 16 * j
+        if i64(slot) < i64(least) or (i64(slot) == i64(least) and i64(slot + 8) > i64(least + 8)):
+            least = slot
+    if weight > i64(least):
+        put64(least, weight)
+        put64(least + 8, order)
+    return 0
+
+
+@part
+def forget_lines(subject: int) -> int:
+    """The evidence begins anew: what was kept no longer counts, unless the subject was noticed for it."""
+    if i64(subject + X_NOTICE_AT) == 0:
+        for j in range(TOP):
+            put64(subject + X_TOP + 16 * j, 0)
+    return 0
+
+
+@part
+def keep_sure(subject: int, log_r: int) -> int:
+    """Keep the largest log E = log R - log of the steps of a week, at least 50; 0 where it never was more."""
+    return put64(subject + X_SURE, max(i64(subject + X_SURE), log_r - log_of(max(50, week_units(subject)))))
+
+
+@part
+def full(state: int, table: int, room: int) -> int:
+    return 2 * (i64(state + table + 16) + room) > i64(state + table + 8)
+
+
+@entry
+def rehash(state: int, table: int, size: int, new: int, mask: int) -> int:
+    """Copy a table into an empty one of mask + 1 slots, without pairs that are long past; how many were copied."""
+    old = i64(state + table)
+    slots = i64(state + table + 8) + 1
+    kept = 0
+    for k in range(slots):
+        slot = old + size * k
+        if i64(slot) == 0:
+            continue
+        if table == PAIRS:
+            if i64(state + NOW) - i64(slot + P_LAST) > i64(slot + P_KEEP):
+                continue
+        at = shr(i64(slot), 1) & mask
+        while i64(new + size * at) != 0:
+            at = (at + 1) & mask
+        for w in range(0, size, 8):
+            put64(new + size * at + w, i64(slot + w))
+        kept += 1
+    put64(state + table, new)
+    put64(state + table + 8, mask)
+    put64(state + table + 16, kept)
+    return kept

@@ -1,0 +1,34 @@
+"""The masses of the gaps are masses, and their ratio is an e-value."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from mailripple.models.gaps import CELLS, OCTAVES, RATES, RATIOS, edges, mailer_mass, null_mass
+from mailripple.models.logs import ONE
+
+
+def test_cells_cover_all_gaps_once() -> None:
+    """Each whole second lies in one cell, in order, without a hole."""
+    cells = [edges(c) for c in range(CELLS)]
+    full = [(low, high) for low, high in cells if low < high]
+    assert full[0][0] == 0
+    assert math.isinf(full[-1][1])
+    assert all(high == low for (_, high), (low, _) in zip(full, full[1:], strict=False))
+    assert len(full) > 3 * OCTAVES
+
+
+def test_masses_sum_to_one() -> None:
+    """Null and alternatives are distributions."""
+    assert sum(null_mass(c) for c in range(CELLS)) == pytest.approx(1)
+    for rate in RATES:
+        assert sum(mailer_mass(c, rate) for c in range(CELLS)) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("j", range(len(RATES)))
+def test_the_exact_mean_under_the_null_is_at_most_one(j: int) -> None:
+    """E[e] under the null over the whole support, with the fixed-point tables that the kernel uses."""
+    mean = sum(null_mass(c) * math.exp(RATIOS[CELLS * j + c] / ONE) for c in range(CELLS))
+    assert mean <= 1 + 1e-6

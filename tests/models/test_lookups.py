@@ -1,0 +1,123 @@
+"""The score of DNS clients is what its slow reference says."""
+
+from __future__ import annotations
+
+import bisect
+import math
+import random
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailripple.models.gaps import CELLS, RATES, edges, mailer_mass, null_mass
+from mailripple.models.lookups import Lookups, LookupScore, exchanger_questions
+from mailripple.parse import layout as L
+from mailripple.tables import QTYPES
+from tests.streams import key
+
+START = 1_700_000_000_000_000
+SECOND = 1_000_000
+DAY = 86_400 * SECOND
+
+
+@dataclass(frozen=True)
+class Question:
+    """A client asks for the exchangers of a name."""
+
+    ts: int
+    order: int
+    client: str
+    name: str
+
+
+def questions(asked: list[Question], qtype: str = "MX") -> npt.NDArray[np.int64]:
+    """The questions as events (14, n)."""
+    out = np.zeros((len(L.COLUMNS), len(asked)), np.int64)
+    for n, q in enumerate(asked):
+        out[L.COL["ts"], n] = q.ts
+        out[L.COL["code"], n] = L.KIND_QUERY | QTYPES.index(qtype) << 16 | L.UTC << 28
+        out[L.COL["line"], n] = q.order
+        out[L.COL["client"], n] = key(q.client)
+        out[L.COL["name"], n] = key(q.name)
+    return out
+
+
+def scored(asked: list[Question], *, cuts: int = 1, slots: int = 256) -> dict[int, LookupScore]:
+    """The kernel's scores by client."""
+    lookups = Lookups(slots=slots)
+    for piece in np.array_split(questions(asked), cuts, axis=1):
+        lookups.step(piece)
+    return {s.key: s for s in lookups.scores()}
+
+
+LOWS = [(edges(c)[0], c) for c in range(CELLS) if edges(c)[0] < edges(c)[1]]
+
+
+def cell_of(gap: int) -> int:
+    """The cell in which a gap lies, by search."""
+    return LOWS[bisect.bisect_right(LOWS, (gap, CELLS)) - 1][1]
+
+
+def reference(asked: list[Question]) -> dict[int, tuple[int, float]]:
+    """New names and largest log e of each client, in floats."""
+    seen: dict[tuple[str, str], int] = {}
+    last: dict[str, int] = {}
+    found: dict[str, tuple[int, float, list[float]]] = {}
+    for q in asked:
+        known = q.ts - seen.get((q.client, q.name), -(10**18)) <= DAY
+        seen[q.client, q.name] = q.ts
+        if known:
+            continue
+        names, most, sums = found.get(q.client, (0, 0.0, [0.0] * len(RATES)))
+        if names:
+            cell = cell_of((q.ts - last[q.client]) // SECOND)
+            ratios = [max(math.log(max(mailer_mass(cell, r), 1e-300) / null_mass(cell)), -20) for r in RATES]
+            sums = [min(max(s, 0) + r, math.log(1e12)) for s, r in zip(sums, ratios, strict=True)]
+            most = max(most, math.log(sum(math.exp(s) for s in sums) / len(sums)))
+        last[q.client] = q.ts
+        found[q.client] = (names + 1, most, sums)
+    return {key(client): (names, most) for client, (names, most, _) in found.items() if names > 1}
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 1 << 32), st.integers(1, 300), st.integers(1, 5))
+def test_the_kernel_equals_the_slow_reference(seed: int, size: int, cuts: int) -> None:
+    """Names counted exactly, evidence to what fixed point can hold, wherever the stream is cut (laws 2 and 4)."""
+    rng = random.Random(seed)
+    ts, asked = START, []
+    for n in range(size):
+        ts += int(rng.choice((0, 1, 5, 61, 900, 40_000, 90_000)) * SECOND * rng.random())
+        asked.append(Question(ts, n, f"192.0.2.{rng.randrange(3)}", f"d{rng.randrange(120)}.example"))
+    expected = reference(asked)
+    found = scored(asked, cuts=cuts, slots=rng.choice((32, 4096)))
+    assert {k: s.names for k, s in found.items()} == {k: n for k, (n, _) in expected.items()}
+    for k, (_, most) in expected.items():
+        assert found[k].log_most == pytest.approx(most, abs=size * 2e-5)
+
+
+def test_only_dated_questions_for_exchangers_count() -> None:
+    """Addresses asked for, answers, lines without a time or a client are left out."""
+    asked = [Question(START, 1, "192.0.2.1", "d.example")]
+    wrong = [questions(asked, "A"), questions(asked), questions(asked), questions(asked)]
+    wrong[1][L.COL["client"]] = 0
+    wrong[2][L.COL["code"]] += L.KIND_RESPONSE - L.KIND_QUERY
+    wrong[3][L.COL["code"]] -= L.UTC << 28
+    assert exchanger_questions(np.concatenate([*wrong, questions(asked)], axis=1)).shape[1] == 1
+
+
+@pytest.mark.parametrize(("per_minute", "most"), [(0.1, 8), (1.0, 12), (10.0, 34)])
+def test_a_mailer_is_named_in_few_names(per_minute: float, most: int) -> None:
+    """Median number of names to the alarm over 40 mailers."""
+    needed = []
+    for seed in range(40):
+        rng, ts, asked = random.Random(seed), float(START), []
+        for n in range(80):
+            ts += rng.expovariate(per_minute) * 60 * SECOND
+            asked.append(Question(int(ts), n, "192.0.2.1", f"d{n}.example"))
+        (found,) = scored(asked).values()
+        needed.append(found.names_to_alarm or 99)
+    assert float(np.median(needed)) <= most

@@ -1,0 +1,194 @@
+"""The score of senders is what its slow reference says, and means what it claims."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailripple.messages import Attempts
+from mailripple.models import logs
+from mailripple.models.senders import COLD_RATE, DAY, Senders, SenderScore
+from mailripple.tables import STATUSES
+from tests.naive_senders import Subject, Unit, score
+from tests.streams import hashed, key
+
+START = 1_700_000_000_000_000
+SECOND = 1_000_000
+
+
+def attempts(units: list[Unit]) -> Attempts:
+    """The units as columns."""
+    out = np.zeros((12, len(units)), np.int64)
+    for n, u in enumerate(units):
+        status = STATUSES.index("bounced" if u.failed else "sent") if u.final else STATUSES.index("deferred")
+        out[:, n] = (
+            u.ts, u.order, 1, hashed(u.queue), key(u.client), key(u.account), hashed(u.sender), key(u.domain), 1,
+            status, 5 if u.failed else 2, u.final,
+        )  # fmt: skip
+    return Attempts(out)
+
+
+def scored(units: list[Unit], *, cuts: int = 1, slots: int = 256) -> dict[tuple[bool, int], SenderScore]:
+    """The kernel's scores by (account?, key); the stream in `cuts` pieces."""
+    senders = Senders(hashed(""), slots=slots)
+    for piece in np.array_split(attempts(units).columns, cuts, axis=1):
+        senders.step(Attempts(piece))
+    return {(s.account, s.key): s for s in senders.scores()}
+
+
+def draw(seed: int, size: int, *, worm: float = 0.1, hosts: int = 4, gap: int = 600) -> list[Unit]:
+    """Mail of a few hosts, one of them now and then like a worm's; equal times and all outcomes occur."""
+    rng = random.Random(seed)
+    ts, units = START, []
+    for n in range(size):
+        ts += rng.choice((0, 0, 1, 7, gap, 40 * gap)) * SECOND
+        host = rng.randrange(hosts)
+        wild = rng.random() < worm
+        sender = f"s{rng.randrange(500)}@x.test" if wild else rng.choice(("", f"u{host}@campus.example"))
+        domain = f"d{rng.randrange(900)}.example" if wild else f"k{rng.randrange(9)}.example"
+        account = f"a{host}" if host % 2 else ""
+        units.append(
+            Unit(ts, n + 1, f"q{n // 2}", f"192.0.2.{host}", account, sender, domain, rng.random() < 0.9,
+                 rng.random() < (0.4 if wild else 0.04))
+        )  # fmt: skip
+    return units
+
+
+def said(subject: Subject) -> tuple[object, ...]:
+    """What the reference says, as the score says it."""
+    times = (subject.onset, subject.notice, subject.warning, subject.alarm)
+    sums = (subject.most, subject.clustered, subject.plain.s, subject.sender.s, subject.sure)
+    return (
+        subject.units, subject.fails, subject.new, subject.senders, subject.deferred, *(s / logs.ONE for s in sums),
+        *(t or None for t in times), subject.alarm_units, tuple(order for weight, order in subject.top if weight > 0),
+    )  # fmt: skip
+
+
+def told(score: SenderScore) -> tuple[object, ...]:
+    """The score in the same order."""
+    return (
+        score.units, score.failed, score.new, score.senders, score.deferred, score.log_most, score.log_clustered,
+        score.log_plain, score.log_senders, score.evidence, score.onset, score.notice, score.warning, score.alarm,
+        score.units_to_alarm, score.lines,
+    )  # fmt: skip
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 1 << 32), st.integers(1, 300), st.floats(0, 1), st.integers(1, 7))
+def test_the_kernel_equals_the_slow_reference(seed: int, size: int, worm: float, cuts: int) -> None:
+    """Law 4, and law 2: every number of every subject, bit for bit, wherever the stream is cut."""
+    units = draw(seed, size, worm=worm)
+    expected = {(k == "account", key(name)): said(s) for (k, name), s in score(units, logs.fixed(COLD_RATE)).items()}
+    assert {k: told(s) for k, s in scored(units, cuts=cuts).items()} == expected
+
+
+def test_small_tables_grow_and_are_swept_without_a_difference() -> None:
+    """Tables of 32 slots give the scores that large ones give, over months."""
+    units = draw(3, 4000, worm=0.4, hosts=60, gap=7200)
+    assert scored(units, slots=32) == scored(units, slots=1 << 14)
+
+
+def quiet(rng: random.Random, host: int, ts: int, n: int) -> list[Unit]:
+    """n messages of an ordinary host: known partners mostly, 3 % failures."""
+    found = []
+    for i in range(n):
+        ts += rng.randrange(60, 7200) * SECOND
+        domain = f"k{min(int(rng.paretovariate(0.8)), 400)}.example"
+        found.append(
+            Unit(ts, i + 1, f"q{host}.{i}", f"192.0.2.{host}", "", f"u{host}@campus.example", domain, True, rng.random() < 0.03)
+        )
+    return found
+
+
+def test_ordinary_hosts_raise_no_alarm() -> None:
+    """100 hosts with 300 messages each, 3 % failures: no alarm, no warning."""
+    rng = random.Random(7)
+    found = [s for host in range(100) for s in scored(quiet(rng, host, START, 300)).values()]
+    assert [s.log_most for s in found if s.warning] == []
+
+
+def worm(rng: random.Random, ts: int, n: int, *, senders: int, fails: float = 0.25) -> list[Unit]:
+    """A mass mailer's messages, one a minute."""
+    return [
+        Unit(
+            ts + i * 60 * SECOND, 10_000 + i, f"w{i}", "192.0.2.1", "", f"s{rng.randrange(senders)}@x.test",
+            f"d{rng.randrange(2000)}.example", True, rng.random() < fails,
+        )
+        for i in range(n)
+    ]  # fmt: skip
+
+
+def test_a_worm_with_changing_senders_is_found_in_few_messages_and_dated() -> None:
+    """After 200 ordinary messages: the median worm of 20 is named within 30 messages, its onset within 5 minutes."""
+    delays, errors = [], []
+    for seed in range(20):
+        rng = random.Random(seed)
+        before = quiet(rng, 1, START, 200)
+        begin = before[-1].ts + 60 * SECOND
+        found = scored(before + worm(rng, begin, 120, senders=500))[False, key("192.0.2.1")]
+        assert found.alarm is not None
+        assert found.onset is not None
+        delays.append((found.alarm - begin) // (60 * SECOND) + 1)
+        errors.append(abs(found.onset - begin) / (60 * SECOND))
+    assert np.median(delays) <= 30
+    assert np.median(errors) <= 5
+
+
+def test_one_mailing_is_not_many_witnesses() -> None:
+    """A newsletter of 700 recipients with 10 % dead addresses: plain failures scream, the clustered ones stay silent."""
+    rng = random.Random(1)
+    units = [
+        Unit(START + i * SECOND, i, f"q{i}", "192.0.2.10", "", "news@campus.example", f"d{i % 300}.example", True, rng.random() < 0.1)
+        for i in range(700)
+    ]
+    found = scored(units)[False, key("192.0.2.10")]
+    assert found.log_plain > 6
+    assert found.alarm is None
+
+
+def test_a_job_that_writes_to_a_dead_address_each_hour_is_no_worm() -> None:
+    """The same failure again and again says nothing new."""
+    units = [
+        Unit(START + i * 3600 * SECOND, i, f"q{i}", "192.0.2.3", "", "cron@campus.example", "dead.example", True, True)
+        for i in range(500)
+    ]
+    found = scored(units)[False, key("192.0.2.3")]
+    assert found.notice is None
+
+
+def test_deferrals_and_bounces_convict_nobody() -> None:
+    """Messages that wait, and those of the null sender, are no evidence."""
+    units = [
+        Unit(START + i * SECOND, i, f"q{i}", "192.0.2.4", "", "" if i % 2 else "u@x.test", f"d{i}.example", i % 2 == 1, True)
+        for i in range(400)
+    ]
+    found = scored(units)[False, key("192.0.2.4")]
+    assert (found.units, found.deferred, found.log_most) == (0, 200, 0.0)
+
+
+def rows(senders: Senders) -> npt.NDArray[np.float64]:
+    """The learnt rate."""
+    return np.array([senders.rate])
+
+
+@pytest.mark.parametrize(("fails", "low", "high"), [(0.0, 0.03, 0.03), (0.06, 0.06, 0.1)])
+def test_the_site_teaches_its_failure_rate_after_a_day_in_quarantine(fails: float, low: float, high: float) -> None:
+    """The rate is learnt at the second midnight, not before, is an upper quantile of the hosts', and at least 3 %."""
+    rng = random.Random(5)
+    midnight = START // DAY * DAY + DAY
+    first = [
+        Unit(midnight + i * 20 * SECOND, i, f"q{i}", f"192.0.2.{i % 20}", "", f"u{i % 20}@campus.example", f"k{rng.randrange(80)}.example", True, rng.random() < fails)
+        for i in range(2000)
+    ]  # fmt: skip
+    senders = Senders(hashed(""))
+    senders.step(attempts(first))
+    later = [Unit(midnight + d * DAY, 9000 + d, f"p{d}", "192.0.2.1", "", "u1@campus.example", "k1.example", True, False) for d in (1, 2)]
+    senders.step(attempts(later[:1]))
+    assert senders.rate == pytest.approx(COLD_RATE)
+    senders.step(attempts(later[1:]))
+    assert low - 1e-6 <= senders.rate <= high + 1e-6

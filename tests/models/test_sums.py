@@ -1,0 +1,27 @@
+"""The tables grow, and what a subject's heaviest lines are."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mailripple.models import lookups_kernel, sums_kernel
+from mailripple.models.sums import Sums, kernels, lines_of
+
+
+def test_tables_grow_with_their_subjects() -> None:
+    """A thousand subjects and their pairs fit into tables that began with 16 slots, each once."""
+    sums = Sums(lookups_kernel.STATE_WORDS, 16)
+    rows = np.zeros((5, 3000), np.int64)
+    rows[0] = np.arange(3000) + 1
+    rows[2] = np.arange(3000) % 1000 + 1
+    rows[3] = np.arange(3000)
+    sums.run(kernels().fold_lookups, rows)
+    assert sorted(sums.rows()[:, sums_kernel.X_KEY >> 3].tolist()) == list(range(1, 1001))
+    assert set(sums.rows()[:, lookups_kernel.X_NAMES >> 3].tolist()) == {3}
+
+
+def test_lines_are_told_heaviest_first() -> None:
+    """Of equal weight the earlier; what weighs nothing is no evidence."""
+    row = np.zeros(sums_kernel.SUBJECT // 8, np.int64)
+    row[sums_kernel.X_TOP >> 3 :] = [5, 70, 9, 60, 5, 50, 0, 40, -3, 30]
+    assert lines_of(row) == (60, 50, 70)

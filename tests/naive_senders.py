@@ -1,0 +1,236 @@
+"""The score of hosts and accounts in plain dictionaries: the truth that `senders_kernel` is tested against.
+
+Written from docs/detectors.md, not from the kernel; it shares only the constants and the fixed-point logarithms, which
+have a test of their own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mailripple.models.logs import ONE, add_logs, log_of
+from mailripple.models.senders_kernel import (
+    ALARM,
+    ALT_FAILS,
+    CEILING,
+    CHANGING,
+    CLUSTER,
+    FLOOR,
+    GATE,
+    HISTORY,
+    HOUR,
+    LEAD,
+    MAILING,
+    NEW_LEAST,
+    NEW_MORE,
+    NEW_MOST,
+    NOTICE,
+    REMEMBER,
+    SENDER_ALT,
+    SENDER_FLOOR,
+    STEADY,
+    THETAS,
+    WARNING,
+)  # fmt: skip
+from mailripple.models.sums_kernel import LIMIT, TOP, WEEK
+
+LN2, LN3 = log_of(2), log_of(3)
+
+
+def share(p: int, hit: bool) -> int:
+    """log p or log(1 - p)."""
+    return log_of(p if hit else ONE - p)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A first final outcome of a message at a destination, or a deferral (`final` false)."""
+
+    ts: int
+    order: int
+    queue: str
+    client: str
+    account: str
+    sender: str
+    domain: str
+    final: bool
+    failed: bool
+
+
+@dataclass
+class Stream:
+    """A CUSUM, a Shiryaev-Roberts sum, and where it may have begun."""
+
+    s: int = 0
+    r: int = 0
+    since: int = 0
+    units: int = 0
+
+    def add(self, log_e: int, first: bool) -> bool:
+        """A unit's evidence; True where the sum begins with it."""
+        begins = self.s <= ONE
+        self.s = min(max(self.s, 0) + log_e, LIMIT)
+        self.r = min((0 if first else add_logs(0, self.r)) + log_e, LIMIT)
+        return begins
+
+    def mark(self, begins: bool, ts: int) -> None:
+        """Note the beginning, and count units from there."""
+        if begins:
+            self.since, self.units = ts, 0
+        self.units += 1
+
+
+@dataclass
+class Subject:
+    """A host or account."""
+
+    units: int = 0
+    fails: int = 0
+    new: int = 0
+    curve: int = 0
+    messages: int = 0
+    senders: int = 0
+    deferred: int = 0
+    queue: str | None = None
+    days: tuple[int, tuple[int, int], tuple[int, int]] = (0, (0, 0), (0, 0))
+    b: list[Stream] = field(default_factory=lambda: [Stream(), Stream(), Stream()])
+    v: Stream = field(default_factory=Stream)
+    sender: Stream = field(default_factory=Stream)
+    plain: Stream = field(default_factory=Stream)
+    weeks: dict[int, int] = field(default_factory=dict)
+    mailings: dict[tuple[str, int], list[int]] = field(default_factory=dict)
+    failed_there: dict[str, bool] = field(default_factory=dict)
+    seen: dict[str, int] = field(default_factory=dict)
+    known_senders: dict[str, int] = field(default_factory=dict)
+    top: list[tuple[int, int]] = field(default_factory=list)
+    most: int = 0
+    clustered: int = 0
+    sure: int = 0
+    onset: int = 0
+    notice: int = 0
+    warning: int = 0
+    alarm: int = 0
+    alarm_units: int = 0
+
+    def take(self, u: Unit, theta: int) -> None:
+        """One unit."""
+        if not u.final:
+            self.deferred += 1
+            return
+        self.units += 1
+        self.fails += u.failed
+        self.weeks[u.ts // WEEK] = self.weeks.get(u.ts // WEEK, 0) + 1
+        if u.ts - self.seen.get(u.domain, u.ts) > REMEMBER:  # forgotten
+            del self.seen[u.domain]
+            del self.failed_there[u.domain]
+        self.turn_day(u.ts // (24 * HOUR))
+        chance = None
+        if not self.failed_there.get(u.domain):
+            chance = self.chance(u, theta)
+            self.failures(u, theta, chance)
+        self.failed_there[u.domain] = u.failed
+        weight = self.contacts(u, theta, chance) + self.senders_of(u)
+        self.keep(weight, u.order)
+        self.judge(u.ts)
+
+    def turn_day(self, day: int) -> None:
+        """What was known two midnights ago is the past."""
+        if day != self.days[0]:
+            self.days = (day, (self.senders, self.messages), self.days[1])
+
+    def chance(self, u: Unit, theta: int) -> int:
+        """Beta-binomial predictive chance within the mailing."""
+        cell = self.mailings.setdefault((u.sender, u.ts // MAILING), [0, 0])
+        found = (CLUSTER * theta + cell[1] * ONE) // (CLUSTER + cell[0])
+        cell[0] += 1
+        cell[1] += u.failed
+        return found
+
+    def failures(self, u: Unit, theta: int, chance: int) -> None:
+        """Streams B and P."""
+        begins = [b.add(share(t, u.failed) - share(chance, u.failed), self.units == 1) for b, t in zip(self.b, THETAS, strict=True)]
+        self.b[0].mark(all(begins), u.ts)
+        self.plain.mark(self.plain.add(share(THETAS[1], u.failed) - share(theta, u.failed), self.units == 1), u.ts)
+
+    def contacts(self, u: Unit, theta: int, chance: int | None) -> int:
+        """Stream V."""
+        k = self.units - 1
+        seen = min(self.new * ONE, 2 * self.curve + 2 * ONE)
+        q = min(CEILING, 3 * (2 * ONE + seen // 2) // (2 * (2 + k)) + FLOOR)
+        self.curve += (2 * ONE + self.curve // 2) // (2 + k)
+        new = u.domain not in self.seen
+        self.seen[u.domain] = u.ts
+        self.new += new
+        log_e = share(min(NEW_MOST, max(NEW_LEAST, q + NEW_MORE)), new) - share(q, new)
+        if chance is not None:
+            chance = min(3 * chance // 2, CEILING) if new else chance
+            log_e += share(max(ALT_FAILS, min(3 * theta, CEILING)), u.failed) - share(chance, u.failed)
+        begins = self.v.add(log_e, self.units == 1)
+        if begins and not self.notice:
+            self.top = []
+        self.v.mark(begins, u.ts)
+        return log_e
+
+    def senders_of(self, u: Unit) -> int:
+        """Stream S, once a message."""
+        if u.queue == self.queue:
+            return 0
+        self.queue = u.queue
+        old = self.days[2][0] * ONE // (1 + self.days[2][1]) if self.days[2][0] > 1 else 0
+        q = min(CEILING, max((10 * ONE + 2 * self.senders * ONE) // (5 * (2 + self.messages)), old) + SENDER_FLOOR)
+        self.messages += 1
+        new = u.sender not in self.known_senders or u.ts - self.known_senders[u.sender] > REMEMBER
+        self.known_senders[u.sender] = u.ts
+        self.senders += new
+        log_e = share(SENDER_ALT, new) - share(q, new)
+        self.sender.mark(self.sender.add(log_e, self.messages == 1), u.ts)
+        return log_e
+
+    def keep(self, weight: int, order: int) -> None:
+        """The five heaviest records, of equals the earlier."""
+        self.top = sorted([*self.top, (weight, order)], key=lambda t: (-t[0], t[1]))[:TOP]
+
+    def gate(self, steps: int) -> int:
+        """What failures must say for an alarm."""
+        return (CHANGING if self.sender.s >= GATE else STEADY) + log_of(max(50, steps)) - log_of(50)
+
+    def judge(self, ts: int) -> None:
+        """The mean of the streams, and the levels; nothing where no stream says more than e."""
+        if max(self.v.s, *(b.s for b in self.b)) <= ONE:
+            return
+        steps = self.weeks[ts // WEEK] + self.weeks.get(ts // WEEK - 1, 0)
+        often = add_logs(self.b[1].s, self.b[2].s) - LN2
+        clustered = add_logs(add_logs(self.b[0].s, self.b[1].s), self.b[2].s) - LN3
+        gate = clustered >= GATE
+        most = clustered + LEAD if self.days[2][1] < HISTORY else LIMIT
+        lead = self.b[1].r + LEAD
+        two, two_r = add_logs(clustered, min(self.v.s, most)), add_logs(self.b[1].r, min(self.v.r, lead))
+        total = add_logs(two, min(self.sender.s, most)) - LN3 if gate else two - LN2
+        sure = add_logs(two_r, min(self.sender.r, lead)) - LN3 if gate else two_r - LN2
+        sure -= log_of(max(50, steps))
+        self.sure = max(self.sure, sure)
+        self.most, self.clustered = max(self.most, total), max(self.clustered, clustered)
+        begun = self.b[0] if clustered > self.v.s else self.v
+        most = max(clustered, self.v.s)
+        if gate and self.sender.s > most:
+            begun, most = self.sender, self.sender.s
+        if gate and self.plain.s > most:
+            begun = self.plain
+        if total >= NOTICE and not self.notice:
+            self.notice, self.onset = ts, begun.since
+        if total >= WARNING and not self.warning:
+            self.warning = ts
+        if total >= ALARM and often >= self.gate(steps) and not self.alarm:
+            self.alarm, self.onset, self.alarm_units = ts, begun.since, begun.units
+
+
+def score(units: list[Unit], theta: int) -> dict[tuple[str, str], Subject]:
+    """All subjects: ("ip", address) and ("account", name); the rate `theta` (fixed point) is not learnt here."""
+    found: dict[tuple[str, str], Subject] = {}
+    for u in units:
+        if not u.sender:
+            continue
+        for kind, name in (("ip", u.client), ("account", u.account)):
+            if name:
+                found.setdefault((kind, name), Subject()).take(u, theta)
+    return found
