@@ -94,7 +94,7 @@ def _records(
     data = text.tobytes()
     shown_name = shown(source)
     for code, line, ts, row in zip(codes, lines, times, wide.tolist(), strict=True):
-        fields = {name: data[at : at + n] for name, (at, n) in zip(_SLOTS, row, strict=True) if n >= 0}
+        fields = {name: events.field(data, at, n) for name, (at, n) in zip(_SLOTS, row, strict=True) if n >= 0}
         known = ts if (code >> 28) & 3 else None
         yield record_of(shown_name, before + (line >> 32) + 1, patterns[code >> 32], known, fields, (code >> 8) & 0xFF)
 

@@ -79,6 +79,12 @@ KINDS: Final[tuple[str, ...]] = (
 #: Result of one delivery record (DESIGN words: bounced, expired and rejected all count as failed).
 STATUSES: Final[tuple[str, ...]] = ("", "sent", "deferred", "bounced", "expired", "rejected", "other", "skipped")
 
+#: Why a line of a known kind is a reject all the same: what a pattern's `refuse` may say, and the reason shown.
+REFUSALS: Final[dict[str, str]] = {
+    "no-wall-time": "a time since boot, no wall clock time: export with `journalctl -o short-iso-precise`",
+    "no-date": "not an English month and its day: have the logs written with LC_TIME=C, or with ISO 8601 stamps",
+}
+
 #: Query types counted by themselves; all others are "other".
 QTYPES: Final[tuple[str, ...]] = (
     "other",

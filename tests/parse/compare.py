@@ -124,7 +124,7 @@ class Comparison:
         assert events.wide is not None
         for row, places in zip(columns, events.wide.tolist(), strict=True):
             found = dict(zip(L.COLUMNS, row, strict=True))
-            fields = {name: text[at : at + n] for name, (at, n) in zip(SLOTS, places, strict=True) if n >= 0}
+            fields = {s: events.field(text, at, n) for s, (at, n) in zip(SLOTS, places, strict=True) if n >= 0}
             kind = found["code"] & 0xFF
             names = COMMON if kind < L.KIND_FROM else COMMON + MAIL
             rcpts: tuple[int, ...] = ()

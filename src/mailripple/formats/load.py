@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import msgspec
 
 from mailripple.errors import FormatError
 from mailripple.formats.language import Element, Key, parse_key, parse_pattern
-from mailripple.tables import FIELDS, KINDS, STATUSES
+from mailripple.tables import FIELDS, KINDS, REFUSALS, STATUSES
 
 
 class Sample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,6 +37,7 @@ class _RawPattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     program: str = ""
     over: list[str] = []
     note: str = ""
+    refuse: str = ""
 
 
 class _RawFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,6 +48,8 @@ class _RawFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     programs: list[str] = []
     rank: int = 50
     note: str = ""
+    versions: str = ""
+    prefix: list[str] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,10 @@ class StatusRule:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """One kind of line: what it looks like, what event it is (`kind` "": skipped on purpose), and its proof."""
+    """One kind of line: what it looks like, what event it is (`kind` "": skipped on purpose), and its proof.
+
+    `more` the same behind the other beginnings that the file allows; `refuse` why such a line is a reject.
+    """
 
     format: str
     name: str
@@ -73,6 +79,8 @@ class Pattern:
     samples: tuple[Sample, ...]
     match: str
     over: tuple[str, ...] = ()
+    more: tuple[tuple[Element, ...], ...] = ()
+    refuse: str = ""
 
     @property
     def id(self) -> str:
@@ -91,6 +99,16 @@ class Format:
     rank: int
     patterns: tuple[Pattern, ...]
     path: str
+    versions: str = ""
+    note: str = ""
+
+    @property
+    def ways(self) -> tuple[tuple[tuple[Element, ...], Pattern], ...]:
+        """What is tried, in this order: all patterns behind the first beginning, then behind the next."""
+        most = max((len(p.more) for p in self.patterns), default=0)
+        every = (((p.items, *p.more), p) for p in self.patterns)
+        spread = [(ways, p) for ways, p in every]
+        return tuple((ways[k], p) for k in range(most + 1) for ways, p in spread if k < len(ways))
 
     @property
     def own(self) -> bool:
@@ -136,7 +154,8 @@ def read_format(text: str, path: str, subject: str) -> Format:
     for number, pattern in enumerate(patterns):
         for general in set(pattern.over) - set(names[number + 1 :]):
             raise FormatError(f"{pattern.name!r} goes over {general!r}, which does not follow it", where=path)
-    return Format(raw.id, raw.title, raw.url, subject, tuple(raw.programs), raw.rank, patterns, path)
+    programs = tuple(raw.programs)
+    return Format(raw.id, raw.title, raw.url, subject, programs, raw.rank, patterns, path, raw.versions, raw.note)
 
 
 def _pattern(raw: _RawFormat, p: _RawPattern, path: str) -> Pattern:
@@ -147,10 +166,15 @@ def _pattern(raw: _RawFormat, p: _RawPattern, path: str) -> Pattern:
         raise FormatError(
             "a pattern without a sample", where=where, todo="add a line that it matches: sample = [{ line = '...' }]"
         )
-    items = parse_pattern(p.match, where)
+    if p.refuse and (p.kind or p.refuse not in REFUSALS):
+        raise FormatError(f"cannot refuse for {p.refuse!r}", where=where, todo=f"use one of {', '.join(REFUSALS)}")
+    items, *more = (parse_pattern(beginning + p.match, where) for beginning in raw.prefix or [""])
     keys = tuple(parse_key(name, value, where) for name, value in p.keys.items())
     rules = tuple(_rule(rule, where) for rule in p.status)
-    return Pattern(raw.id, p.name, p.kind, items, keys, rules, p.program, tuple(p.sample), p.match, tuple(p.over))
+    samples = tuple(p.sample)
+    return Pattern(
+        raw.id, p.name, p.kind, items, keys, rules, p.program, samples, p.match, tuple(p.over), tuple(more), p.refuse
+    )
 
 
 def _rule(rule: list[str], where: str) -> StatusRule:
@@ -191,7 +215,7 @@ def assemble(found: Sequence[Format]) -> FormatSet:
     for f in reversed([f for f in found if f.subject != "envelope"]):
         programs = tuple(p for p in f.programs if p not in taken)
         taken.update(programs)
-        messages.append(Format(f.id, f.title, f.url, f.subject, programs, f.rank, f.patterns, f.path))
+        messages.append(replace(f, programs=programs))
     messages.reverse()
     patterns = tuple(p for f in (*envelopes, *messages) for p in f.patterns)
     return FormatSet(envelopes, tuple(messages), patterns)

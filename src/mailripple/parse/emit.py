@@ -297,13 +297,18 @@ def emit_mail(ctx: int, col: int, stride: int, count: int, kind: int) -> int:
 
 @part
 def emit_wide(ctx: int, n: int) -> int:
-    """Keep where each field stands in the text: int32 pairs (begin, length), length -1 for an absent field."""
+    """Keep where each field stands in the text: int32 pairs (begin, length), length -1 for an absent field.
+
+    Text that stands beside the lines has a begin below zero: -1 its first byte, -2 the one behind it.
+    """
     have = i64(ctx + L.HAVE)
+    beside = i64(ctx + L.SIDE)
+    behind = beside + i64(ctx + L.SIDE_N)
     row = i64(ctx + L.WIDE) + 8 * L.NSLOTS * n
     for slot in range(L.NSLOTS):
         if have & (1 << slot):
             p = slot_begin(ctx, slot)
-            put32(row + 8 * slot, p - i64(ctx + L.TEXT))
+            put32(row + 8 * slot, beside - p - 1 if p >= beside and p <= behind else p - i64(ctx + L.TEXT))
             put32(row + 8 * slot + 4, slot_end(ctx, slot) - p)
         else:
             put32(row + 8 * slot + 4, -1)

@@ -34,12 +34,18 @@ class Events:
     """Events of a part, in the order of its lines.
 
     `columns` (13, n) int64, see `layout.COLUMNS`; `rcpts` (m,) keys of the recipients' domains, to which
-    `columns["count"]` points; `wide` (n, slots, 2) int32 places of the fields in the text, or None.
+    `columns["count"]` points; `wide` (n, slots, 2) int32 places of the fields in the text, or None; `beside` text
+    that is not in the part as it stands, to which places below zero point (see `field`).
     """
 
     columns: IntArray
     rcpts: IntArray
     wide: npt.NDArray[np.int32] | None
+    beside: bytes = b""
+
+    def field(self, text: bytes, at: int, n: int) -> bytes:
+        """The field at place `at`, n bytes long, of the part `text`."""
+        return text[at : at + n] if at >= 0 else self.beside[-1 - at : -1 - at + n]
 
     def __len__(self) -> int:
         return int(self.columns.shape[1])
@@ -131,7 +137,7 @@ class Parser:
         self._own(L.LITS, literals)
         self._own(L.SWITCH, self.program.switch)
         self._own(L.SLOTS, np.zeros(2 * L.NSLOTS, np.int64))
-        self._own(L.STACK, np.zeros(6 * L.STACK_DEPTH, np.int64))
+        self._own(L.STACK, np.zeros(7 * L.STACK_DEPTH, np.int64))
         self._own(L.SCRATCH, np.zeros(8, np.int64))
         self._own(L.COLS, np.zeros((len(L.COLUMNS), capacity), np.int64))
         self._own(L.PCOUNT, np.zeros(len(self.patterns) + 1, np.int64))
@@ -146,6 +152,7 @@ class Parser:
         self._set(L.SEEN_REST, -1)  # no stamp was seen: four bytes are never -1
         if self._wide:
             self._own(L.WIDE, np.zeros((capacity, L.NSLOTS, 2), np.int32))
+        self._own(L.SIDE, np.zeros(4 * L.MAX_LINE + _PADDING, np.uint8))
         self._programs()
         self._own(L.DICT, np.zeros((self._slots, 2), np.int64))
         self._set(L.DICT_MASK, self._slots - 1)
@@ -215,8 +222,10 @@ class Parser:
         if length and ctypes.string_at(end - 1, 1) != b"\n":
             raise ValueError("a part must end in a newline")
         self._set(L.TEXT, address)
+        if self._wide and len(self._keep[L.SIDE]) < 3 * length + _PADDING:
+            self._own(L.SIDE, np.zeros(3 * length + 4 * L.MAX_LINE + _PADDING, np.uint8))
         while position < end:
-            for where in (L.N, L.NREJECT, L.NRCPT, L.LINES, L.BLANK, L.OTHER_LINES):
+            for where in (L.N, L.NREJECT, L.NRCPT, L.LINES, L.BLANK, L.OTHER_LINES, L.SIDE_N):
                 self._set(where, 0)
             self._keep[L.PCOUNT].fill(0)
             self._keep[L.OTHER].fill(0)
@@ -231,7 +240,8 @@ class Parser:
         n = self._get(L.N)
         wide = np.asarray(self._keep[L.WIDE], np.int32)[:n] if self._wide else None
         columns = np.asarray(self._keep[L.COLS], np.int64)[:, :n]
-        return Events(columns, np.asarray(self._keep[L.RCPTS], np.int64)[: self._get(L.NRCPT)], wide)
+        beside = self._keep[L.SIDE][: self._get(L.SIDE_N)].tobytes() if self._wide else b""
+        return Events(columns, np.asarray(self._keep[L.RCPTS], np.int64)[: self._get(L.NRCPT)], wide, beside)
 
     def _tally(self) -> Tally:
         table = self._keep[L.OTHER]

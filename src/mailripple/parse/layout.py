@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mailripple.tables import FIELDS
+from mailripple.tables import FIELDS, REFUSALS
 
 (
     OPS,
@@ -68,8 +68,14 @@ from mailripple.tables import FIELDS
     CLIENT_KEY,
     RELAY_KEY,
     UNCLOSED,
-) = range(0, 456, 8)
-CTX_WORDS: Final = 57
+    SIDE,
+    SIDE_N,
+    NESTED,
+    DAY_ORDER,
+    V6_MASK_A,
+    V6_MASK_B,
+) = range(0, 504, 8)
+CTX_WORDS: Final = 63
 
 #: What a stamp says: nothing; no year; no offset; everything.
 NO_TIME, CIVIL_NO_YEAR, CIVIL, UTC = 0, 1, 2, 3
@@ -133,7 +139,15 @@ F_DSN, F_ATTEMPT, F_FIRST, F_AGAIN, F_INTERNAL, F_LATE, F_REFUSED = 1, 2, 4, 8, 
 
 # Reject reasons.
 NO_ENVELOPE, NO_PATTERN, TOO_LONG = 1, 2, 3
-REASONS: Final = ("", "no known way to begin a log line", "a supported program, but no known message", "line too long")
+REASONS: Final = (
+    "",
+    "no known way to begin a log line",
+    "a supported program, but no known message",
+    "line too long",
+    *REFUSALS.values(),
+)
+#: Reasons that patterns give.
+REFUSAL: Final = {name: len(REASONS) - len(REFUSALS) + i for i, name in enumerate(REFUSALS)}
 
 # Operations: rows of ROW words [op, a, b, c, d, slot].
 ROW: Final = 6
@@ -165,9 +179,16 @@ ROW: Final = 6
     SKIP,
     ADDRESS,
     PATH,
-) = range(27)
+    UPTO_LAST,
+    LABELS,
+    PAD_OP,
+    ENTER,
+    REFUSE,
+) = range(32)
 #: Type of a key whose value begins behind the last place where the key stands, plus the slot of its address.
 LAST_PEER: Final = 32
-T_RFC3164, T_ISO, T_DMY, T_INNER, T_SPACED = 0, 1, 2, 3, 4
+T_RFC3164, T_ISO, T_DMY, T_INNER, T_EPOCH, T_TAI64N, T_WIN, T_LONG, T_SPACED = range(9)
+#: How the numbers of a Windows date stand: unknown, day first, month first.
+DAY_UNKNOWN, DAY_FIRST, MONTH_FIRST = 0, 1, 2
 MAX_LINE: Final = 65536
 STACK_DEPTH: Final = 64

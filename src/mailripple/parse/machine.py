@@ -105,29 +105,33 @@ def reject(ctx: int, reason: int, p: int) -> int:
 
 @part
 def save(ctx: int, depth: int, pc: int, p: int) -> int:
-    at = i64(ctx + L.STACK) + 48 * depth
+    at = i64(ctx + L.STACK) + 56 * depth
     put64(at, pc)
     put64(at + 8, p)
     put64(at + 16, i64(ctx + L.HAVE))
     put64(at + 24, i64(ctx + L.NRCPT))
     put64(at + 32, i64(ctx + L.TS))
     put64(at + 40, i64(ctx + L.TS_KIND))
+    put64(at + 48, i64(ctx + L.SIDE_N))
 
 
 @part
 def restore(ctx: int, depth: int) -> int:
-    at = i64(ctx + L.STACK) + 48 * depth
+    at = i64(ctx + L.STACK) + 56 * depth
     put64(ctx + L.HAVE, i64(at + 16))
     put64(ctx + L.NRCPT, i64(at + 24))
     put64(ctx + L.TS, i64(at + 32))
     put64(ctx + L.TS_KIND, i64(at + 40))
+    put64(ctx + L.SIDE_N, i64(at + 48))
     put64(ctx + L.STATUS, 0)
     return at
 
 
 @part
 def finish(ctx: int, row: int, op: int, rcpt0: int) -> int:
-    """The line is understood: count its pattern, and write the event if it is one."""
+    """The line is understood: count its pattern, and write the event if it is one; or refuse it for its reason."""
+    if op == L.REFUSE:
+        return reject(ctx, i64(row + 8), i64(ctx + L.LINE_START))
     count_pattern(ctx, i64(row + 8))
     if op == L.EMIT:
         emit(ctx, i64(row + 8), i64(row + 16), rcpt0)
@@ -159,7 +163,7 @@ def execute(ctx: int, pc: int, start: int, e: int) -> int:
             else:
                 p = at
             continue
-        elif op == L.UNTIL or op == L.UPTO or op == L.REST:
+        elif op == L.UNTIL or op == L.UPTO or op == L.REST or op == L.UPTO_LAST:
             p = step_search(ctx, op, row, p, e)
         elif op == L.KEYS:
             p = run_keys(ctx, row, p, e)
@@ -178,17 +182,22 @@ def execute(ctx: int, pc: int, start: int, e: int) -> int:
             depth = 0
             put64(ctx + L.KNOWN, 1)
             continue
-        elif op == L.EMIT or op == L.SKIP:
+        elif op == L.ENTER and i64(ctx + L.NESTED) == 0:
+            following = ops + i64(i64(ctx + L.SWITCH) + 8 * u8(p)) * ROW_BYTES
+            depth = 0
+            put64(ctx + L.NESTED, 1)
+            continue
+        elif op == L.EMIT or op == L.SKIP or op == L.REFUSE:
             if p == e:
                 return finish(ctx, row, op, rcpt0)
             p = -1
-        elif op == L.FAIL:
+        elif op == L.FAIL or op == L.ENTER:
             p = -1
         else:
             p = step_typed(ctx, op, row, p, e)
         if p < 0:
             if depth == 0:
-                reject(ctx, L.NO_PATTERN if i64(ctx + L.KNOWN) else L.NO_ENVELOPE, start)
+                reject(ctx, L.NO_PATTERN if i64(ctx + L.KNOWN) else L.NO_ENVELOPE, i64(ctx + L.LINE_START))
                 return 0
             depth -= 1
             at = restore(ctx, depth)
@@ -229,6 +238,9 @@ def run(ctx: int, p: int, end: int) -> int:
             put64(ctx + L.HAVE, 0)
             put64(ctx + L.STATUS, 0)
             put64(ctx + L.KNOWN, 0)
+            put64(ctx + L.NESTED, 0)
+            if i64(ctx + L.WIDE) == 0:
+                put64(ctx + L.SIDE_N, 0)
             put64(ctx + L.TS_KIND, 0)
             put64(ctx + L.TS, 0)
             execute(ctx, i64(i64(ctx + L.SWITCH) + 8 * u8(p)), p, e)

@@ -5,27 +5,20 @@ The kernel must give the same for every line (law 4).  `check-format` and the lo
 
 from __future__ import annotations
 
-import datetime as dt
 import ipaddress
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from mailripple.formats.language import Element, Key, Keys, Lit, Message, Optional, Typed, Until
+from mailripple.formats.language import STAMPS, Element, Inner, Key, Keys, Lit, Message, Optional, Typed, Until
 from mailripple.formats.load import Format, FormatSet, Pattern
 from mailripple.parse import layout as L
+from mailripple.parse.naive_stamps import stamp
 
-_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
-_EPOCH = dt.datetime(1970, 1, 1)
-_OCTET = rb"(?:0|[1-9][0-9]{0,2})"
-_TIMES = {
-    "rfc3164": re.compile(rb"(?P<b>[A-Z][a-z][a-z]) (?P<d> ?[0-9][0-9]?) (?P<H>\d\d):(?P<M>\d\d):(?P<S>\d\d)"),
-    "dmy": re.compile(rb"(?P<d>\d\d)-(?P<b>...)-(?P<Y>\d{4}) (?P<H>\d\d):(?P<M>\d\d):(?P<S>\d\d)", re.DOTALL),
-    "iso": re.compile(rb"(?P<Y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)[T ](?P<H>\d\d):(?P<M>\d\d):(?P<S>\d\d)"),
-}
-_FRACTION = re.compile(rb"\.([0-9]+)")
-_OFFSET = re.compile(rb"Z| ?([+-])(\d\d)(\d\d)(?= |\Z)|([+-])(\d\d):?(\d\d)")
 _PEER_IP = {"peer": "client_ip", "mx": "relay_ip"}
+_PAD = re.compile(rb"[ \t]*")
+_LABEL = re.compile(rb"\(([0-9]{1,2})\)")
+MAX_LABELS = 1200
 _PROGRAM = re.compile(rb"[0-9A-Za-z_./@+-]*")
 _QID = re.compile(rb"[0-9A-Za-z]*")
 _SD_ELEMENT = re.compile(rb'\[(?:[^\]"]|"(?:[^"\\]|\\.)*+")*+\]', re.DOTALL)
@@ -64,14 +57,24 @@ def read_line(formats: FormatSet, text: bytes) -> Outcome:
         return Outcome("blank")
     if len(text) > L.MAX_LINE:
         return Outcome("reject", reason=L.TOO_LONG)
+    return _read(formats, Line(text), 0, nested=False)
+
+
+def _read(formats: FormatSet, start: Line, begin: int, *, nested: bool) -> Outcome:
+    """Read what stands at `begin` as a line; `nested` where it stands in one."""
     for envelope in formats.envelopes:
-        for pattern in envelope.patterns:
-            line = Line(text)
-            at = match(pattern, pattern.items, line, 0)
+        for items, pattern in envelope.ways:
+            last = items[-1]
+            if isinstance(last, Inner) and nested:
+                continue
+            line = start.copy()
+            at = match(pattern, items, line, begin)
             if at < 0:
                 continue
-            if not isinstance(pattern.items[-1], Message):
-                if at == len(text):
+            if isinstance(last, Inner):
+                return _read(formats, line, at, nested=True)
+            if not isinstance(last, Message):
+                if at == len(line.text):
                     return _finish(pattern, line)
                 continue
             if pattern.program:
@@ -88,16 +91,17 @@ def read_line(formats: FormatSet, text: bytes) -> Outcome:
 
 def read_message(message: Format, line: Line, at: int) -> Outcome | None:
     """The first pattern of the format that matches the line from `at` to its end."""
-    for pattern in message.patterns:
+    for items, pattern in message.ways:
         trial = line.copy()
-        if match(pattern, pattern.items, trial, at) == len(line.text):
+        if match(pattern, items, trial, at) == len(line.text):
             return _finish(pattern, trial)
     return None
 
 
 def matching(message: Format, line: Line, at: int) -> list[Pattern]:
     """All patterns that match, for the rule that a sample is matched by exactly one."""
-    return [p for p in message.patterns if match(p, p.items, line.copy(), at) == len(line.text)]
+    found = [p for items, p in message.ways if match(p, items, line.copy(), at) == len(line.text)]
+    return list({p.id: p for p in found}.values())
 
 
 def _finish(pattern: Pattern, line: Line) -> Outcome:
@@ -107,6 +111,8 @@ def _finish(pattern: Pattern, line: Line) -> Outcome:
         if value is not None and (value == rule.text if rule.exact else value.startswith(rule.text)):
             status = rule.status
             break
+    if pattern.refuse:
+        return Outcome("reject", pattern, line, reason=L.REFUSAL[pattern.refuse])
     return Outcome("event" if pattern.kind else "skip", pattern, line, status)
 
 
@@ -137,7 +143,8 @@ def _keep(line: Line, name: str, begin: int, end: int) -> None:
 
 
 def _until(item: Until, line: Line, at: int) -> int:
-    end = line.text.find(item.text, at) if item.text else len(line.text)
+    find = line.text.rfind if item.last else line.text.find
+    end = find(item.text, at) if item.text else len(line.text)
     if end < 0:
         return -1
     _keep(line, item.field, at, end)
@@ -148,7 +155,7 @@ def _typed(item: Typed, line: Line, at: int) -> int:
     text = line.text
     if item.type == "spaced" and text[at + 10 : at + 11] != b" ":
         return -1
-    if item.type in ("rfc3164", "iso", "spaced", "dmy"):
+    if item.type in STAMPS:
         return read_time(item.type, line, at)
     if item.type == "inner":
         return _inner(line, at)
@@ -166,6 +173,10 @@ def _typed(item: Typed, line: Line, at: int) -> int:
         return _host(line, item.field, at)
     if item.type == "sd":
         return _structured_data(text, at)
+    if item.type == "pad":
+        return _PAD.match(text, at).end()  # type: ignore[union-attr]
+    if item.type == "labels":
+        return _labels(line, item.field, at)
     end = _run(item.type, text, at)
     if end <= at:
         return -1
@@ -195,40 +206,28 @@ def _run(kind: str, text: bytes, at: int) -> int:
 def read_time(kind: str, line: Line, at: int) -> int:
     """Read a stamp into `line.ts` (microseconds) and `line.ts_kind`; position behind it or -1."""
     kind = "iso" if kind == "spaced" else kind
-    found = _TIMES[kind].match(line.text, at)
-    if not found:
+    found = stamp(kind, line.text, at)
+    if found is None:
         return -1
-    part = {name: value.decode("latin-1") for name, value in found.groupdict().items()}
-    month = part.get("b", "")
-    try:
-        moment = dt.datetime(
-            int(part.get("Y", 2000)),
-            _MONTHS.index(month) + 1 if month else int(part["m"]),
-            int(part["d"]),
-            int(part["H"]),
-            int(part["M"]),
-        )
-    except ValueError:
-        return -1
-    seconds = int(part["S"])
-    if seconds > 60:
-        return -1
-    line.ts = int((moment - _EPOCH).total_seconds() + seconds) * 1_000_000
-    line.ts_kind = L.CIVIL if "Y" in part else L.CIVIL_NO_YEAR
-    end = found.end()
-    fraction = _FRACTION.match(line.text, end)
-    if fraction:
-        line.ts += int(fraction[1][:6].ljust(6, b"0"))
-        end = fraction.end()
-    offset = _OFFSET.match(line.text, end) if kind == "iso" else None
-    if offset:
-        line.ts_kind = L.UTC
-        sign, hours, minutes = (a or b for a, b in zip(offset.groups()[:3], offset.groups()[3:], strict=True))
-        if sign:
-            shift = (int(hours) * 60 + int(minutes)) * 60_000_000
-            line.ts -= shift if sign == b"+" else -shift
-        end = offset.end()
+    end, line.ts, line.ts_kind = found
     return end
+
+
+def _labels(line: Line, name: str, at: int) -> int:
+    """Keep `(3)www(7)example(3)com(0)` as `www.example.com.`, see `elements.read_labels`."""
+    text, begin, labels = line.text, at, b""
+    while found := _LABEL.match(text, at):
+        at, n = found.end(), int(found[1])
+        if n == 0:
+            if name != "_":
+                line.fields[name] = labels or b"."
+            return at
+        end = at + n if text[at + n : at + n + 1] == b"(" else text.find(b"(", at)
+        if end <= at or end - begin > MAX_LABELS:
+            return -1
+        labels += text[at:end] + b"."
+        at = end
+    return -1
 
 
 def _inner(line: Line, at: int) -> int:
