@@ -30,7 +30,10 @@ from mailripple.parse.record import values_of  # noqa: E402
 SHARED = next((p / "shared" for p in ROOT.parents[:2] if (p / "shared").is_dir()), ROOT.parent / "shared")
 CORPUS = SHARED / "corpus" / "corpus.jsonl"
 #: Software that has formats here, and so must reach the goals; the others are only shown.
-SOFTWARE = ("sendmail", "bind", "qpopper", "dovecot", "postfix", "exim", "courier", "cyrus", "opensmtpd")
+SOFTWARE = (
+    *("sendmail", "bind", "qpopper", "dovecot", "postfix", "exim", "courier", "cyrus", "opensmtpd"),
+    *("unbound", "dnsmasq", "pdns", "knot", "coredns", "windns"),
+)
 #: Share of the lines that may fit nothing: what an administrator lets Exim's access lists write is free text.
 FREE_TEXT = {"exim": 0.06}
 #: Share of the labelled fields that must be right: over all supported software, and in each.
@@ -187,7 +190,7 @@ def differences(label: dict[str, Any], reading: Reading) -> tuple[int, dict[str,
 
 def _same_time(label: str, ts: int | None) -> bool:
     """The label is the raw text of the stamp: read by itself it must give the same moment."""
-    for kind in ("rfc3164", "iso", "dmy"):
+    for kind in ("rfc3164", "iso", "dmy", "win"):
         line = naive.Line(label.encode())
         if naive.read_time(kind, line, 0) == len(line.text):
             return line.ts == ts

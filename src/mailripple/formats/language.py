@@ -7,7 +7,7 @@ first byte to its last, left to right, without ever going back: the time is line
     {_}                the same, not kept; `_` may stand for the field everywhere
     {field:word}       one or more bytes up to a space or the end
     {field:int}        one or more digits
-    {field:ip}         an IPv4 or IPv6 address (`IPv6:` in front allowed)
+    {field:ip}         an IPv4 or IPv6 address (`IPv6:` in front allowed); an IPv4 address ends before a colon
     {field:qid}        a queue id: letters and digits, 5 to 24, at least one digit among them
     {field:addr}       an envelope address: `<...>` with quotes respected, or text up to a comma or the end
     {field:addrs}      a list of envelope addresses, joined by commas without a space
@@ -18,6 +18,7 @@ first byte to its last, left to right, without ever going back: the time is line
                        (as a key `to end`, both begin behind the last place where the key stands)
     {field:to "TEXT"}  text up to the first occurrence of TEXT, which is left to be matched by what follows
     {field:to last "TEXT"}  the same, up to the last occurrence: where the text may hold anything, also TEXT
+    {field:dname}      a domain name in which a backslash keeps a space (RFC 1035, 5.1), up to a space or the end
     {field:labels}     a domain name as Windows writes it: `(3)www(7)example(3)com(0)`; kept as `www.example.com.`
     {_:pad}            spaces and tabs, or nothing
     {? ...}            an optional group; it begins with literal text and is taken exactly where that text stands
@@ -46,7 +47,7 @@ from dataclasses import dataclass
 from mailripple.errors import FormatError
 from mailripple.tables import FIELDS
 
-TYPES = ("word", "int", "ip", "qid", "addr", "addrs", "path", "angle", "peer", "mx", "labels", "pad")
+TYPES = ("word", "int", "ip", "qid", "addr", "addrs", "path", "angle", "peer", "mx", "dname", "labels", "pad")
 STAMPS = ("rfc3164", "iso", "spaced", "dmy", "epoch", "tai64n", "win", "long")
 ENVELOPE_TYPES = (*STAMPS, "inner", "host", "sd", "program")
 

@@ -287,9 +287,12 @@ def read_hex(p: int, n: int) -> int:
 @part
 def stamp_long(ctx: int, p: int, e: int) -> int:
     """`Sun 2024-10-27 01:17:13 CEST`: a weekday, a date, a zone in letters, of which only UTC and GMT are known."""
+    first = u8(p)
     if p + 4 > e or u8(p + 3) != 32:
         return -1
-    for k in range(3):
+    if first != 77 and first != 84 and first != 87 and first != 70 and first != 83:
+        return -1
+    for k in range(1, 3):
         if not is_alnum(u8(p + k)):
             return -1
     stop = stamp_iso(ctx, p + 4, e)

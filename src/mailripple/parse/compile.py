@@ -40,12 +40,13 @@ _TYPED = {
     "host": L.HOST,
     "sd": L.SD,
     "program": L.PROGRAM,
+    "dname": L.DNAME,
     "labels": L.LABELS,
     "pad": L.PAD_OP,
 }
 _JOINED = (
     *("word", "int", "ip", "qid", "addr", "addrs", "path", "angle", "program"),
-    *("rfc3164", "iso", "spaced", "dmy", "epoch", "tai64n", "win", "long", "labels", "pad"),
+    *("rfc3164", "iso", "spaced", "dmy", "epoch", "tai64n", "win", "long", "dname", "labels", "pad"),
 )
 _ADDRESSES = ("client_ip", "relay_ip")
 _MONTHS = b"JFMASOND"

@@ -66,14 +66,14 @@ def literal_at(ctx: int, row: int, p: int, e: int) -> int:
 
 @part
 def read_address(ctx: int, slot: int, p: int, e: int) -> int:
-    """Keep the IP address at p (`IPv6:` in front and a zone behind allowed); its end, or -1."""
+    """Keep the IP address at p (`IPv6:` in front, a zone or an IPv4's `:port` behind allowed); its end, or -1."""
     start = p
     if e - p > 5 and (i64(p) | 0x202020) & 0xFFFFFFFFFF == 0x3A36767069:
         start = p + 5
     out = i64(ctx + L.SCRATCH)
     stop = read_ipv4(start, e, out)
     key = V4_KEY + i64(out)
-    if stop < 0 or is_address_byte(u8(stop)):
+    if stop < 0 or (u8(stop) != 58 and is_address_byte(u8(stop))):
         stop = skip_address_text(start, e)
         if stop - start < 2:
             return -1
@@ -216,6 +216,14 @@ def read_other_time(ctx: int, which: int, p: int, e: int) -> int:
 
 
 @part
+def skip_dname(p: int, e: int) -> int:
+    """End of the name at p: the first space that has no backslash before it."""
+    while p < e and u8(p) != 32:
+        p += 2 if u8(p) == 92 else 1
+    return min(p, e)
+
+
+@part
 def skip_pad(p: int, e: int) -> int:
     """Behind the spaces and tabs at p."""
     while p < e and (u8(p) == 32 or u8(p) == 9):
@@ -283,6 +291,8 @@ def step_typed(ctx: int, op: int, row: int, p: int, e: int) -> int:
         return then(row, read_path(ctx, slot, i64(row + 32), p, e), e)
     elif op == L.PROGRAM:
         stop = skip_program(p, e)
+    elif op == L.DNAME:
+        stop = skip_dname(p, e)
     else:
         return step_rare(ctx, op, row, p, e)
     if stop <= p:

@@ -184,7 +184,8 @@ ROW: Final = 6
     PAD_OP,
     ENTER,
     REFUSE,
-) = range(32)
+    DNAME,
+) = range(33)
 #: Type of a key whose value begins behind the last place where the key stands, plus the slot of its address.
 LAST_PEER: Final = 32
 T_RFC3164, T_ISO, T_DMY, T_INNER, T_EPOCH, T_TAI64N, T_WIN, T_LONG, T_SPACED = range(9)

@@ -16,6 +16,8 @@ from mailripple.parse import layout as L
 from mailripple.parse.naive_stamps import stamp
 
 _PEER_IP = {"peer": "client_ip", "mx": "relay_ip"}
+_DNAME = re.compile(rb"(?:[^ \\]|\\.?)*", re.DOTALL)
+_QUAD = re.compile(rb"[0-9.]+(?=:)")
 _PAD = re.compile(rb"[ \t]*")
 _LABEL = re.compile(rb"\(([0-9]{1,2})\)")
 MAX_LABELS = 1200
@@ -189,6 +191,8 @@ def _run(kind: str, text: bytes, at: int) -> int:
     if kind == "word":
         end = text.find(b" ", at)
         return len(text) if end < 0 else end
+    if kind == "dname":
+        return _DNAME.match(text, at).end()  # type: ignore[union-attr]
     if kind == "int":
         end = at
         while end < len(text) and text[end : end + 1].isdigit():
@@ -258,7 +262,10 @@ def _ip(line: Line, name: str, at: int) -> int:
     found = _ADDRESS.match(line.text, at)
     assert found is not None
     begin, end = found.span(1)
-    if not found[1] or address(found[1]) is None:
+    port = _QUAD.match(line.text, begin)
+    if port and address(port[0]) is not None:
+        end = port.end()
+    elif not found[1] or address(found[1]) is None:
         return -1
     _keep(line, name, begin, end)
     zone = re.compile(rb"%[0-9A-Za-z]*").match(line.text, end)

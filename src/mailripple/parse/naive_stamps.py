@@ -25,7 +25,7 @@ _WINDOWS = [
 ]
 _FRACTION = re.compile(rb"\.([0-9]+)")
 _OFFSET = re.compile(rb"Z| ?([+-])(\d\d)(\d\d)(?= |\Z)|([+-])(\d\d):?(\d\d)")
-_LONG = re.compile(rb"[0-9A-Za-z]{3} (?=\d)")
+_LONG = re.compile(rb"[MTWFS][0-9A-Za-z]{2} (?=\d)")
 _ZONE = re.compile(rb" ([0-9A-Za-z]{1,5})(?![0-9A-Za-z])")
 _SECONDS = re.compile(rb"[0-9]{1,12}(?![0-9])")
 _TAI64N = re.compile(rb"@([0-7][0-9A-Fa-f]{15})([0-9A-Fa-f]{8})")
