@@ -11,7 +11,7 @@ from mailripple.parse import layout as L
 Stamp = tuple[int, int, int]
 
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
-_EPOCH = dt.datetime(1970, 1, 1)
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _CLOCK = rb" (?P<H>\d\d?):(?P<M>\d\d):(?P<S>\d\d)(?: (?P<half>[AP])M)?"
 _TIMES = {
     "rfc3164": re.compile(rb"(?P<b>[A-Z][a-z][a-z]) (?P<d> ?[0-9][0-9]?) (?P<H>\d\d):(?P<M>\d\d):(?P<S>\d\d)"),
@@ -48,7 +48,7 @@ def stamp(kind: str, text: bytes, at: int, order: int = L.DAY_UNKNOWN) -> Stamp 
 def _moment(year: int, month: int, day: int, hours: int, minutes: int, seconds: int) -> int | None:
     """Microseconds since 1970, or None where no calendar has that; a second 60 is the first of the next minute."""
     try:
-        start = dt.datetime(year, month, day, hours, minutes)
+        start = dt.datetime(year, month, day, hours, minutes, tzinfo=dt.UTC)
     except ValueError:
         return None
     return int((start - _EPOCH).total_seconds() + seconds) * 1_000_000 if seconds <= 60 else None

@@ -24,6 +24,7 @@ from isal import igzip, igzip_lib
 
 from mailripple.errors import InputError
 from mailripple.sources.raw import RawFile, RawStream, unreadable
+from mailripple.sources.transcode import TextStream
 
 if TYPE_CHECKING:
     from mailripple.sources.discover import Source
@@ -420,7 +421,7 @@ class ZstdStream(_Unpacker):
 
 
 def open_stream(source: Source, stream: RawFile | None = None) -> Stream:
-    """Opens a source for reading; a pipe or standard input is sniffed here, and so waits for its first bytes.
+    """Opens a source for reading, as UTF-8; a pipe or standard input is sniffed here, and so waits for its first bytes.
 
     Args:
         source: what to open.  Its codec is looked at anew, as log rotation may have packed the file since.
@@ -445,6 +446,10 @@ def open_stream(source: Source, stream: RawFile | None = None) -> Stream:
     except InputError:
         raw.close()
         raise
+    return TextStream(_unpack(raw, codec))
+
+
+def _unpack(raw: RawStream, codec: str) -> Stream:
     if codec == "plain":
         return raw
     if codec == "zst":
