@@ -59,7 +59,7 @@ def report(
 
 def summary_of(result: Result, options: ReportOptions, window_s: int | None = None) -> Summary:
     """The report's data from a run's result."""
-    names = Names(result.names, result.key)
+    names = Names(result.names, result.key, result.ipv6_prefix)
     return summarise(
         result.counts, names, result.patterns, result.sources, result.notices, result.zone, options, window_s
     )

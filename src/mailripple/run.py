@@ -26,13 +26,22 @@ from mailripple.parse import layout as L
 from mailripple.parse.check import problems
 from mailripple.parse.compile import PatternName, Program, compile_formats
 from mailripple.parse.events import IntArray, Parsed, Parser, random_seed
-from mailripple.parse.prescan import Glimpse, Start, begin, glimpse, zone_notice
+from mailripple.parse.prescan import (
+    Glimpse,
+    Start,
+    begin,
+    glimpse,
+    replies_stand_for_queries,
+    take_replies,
+    zone_notice,
+)
 from mailripple.parse.timemap import resolve
 from mailripple.parse.zone import Zone, year_of, zone
 from mailripple.sources import BufferPool, ChunkReader, Source, discover, head, server_name
 from mailripple.tally import Reject, Sink, SourceTally
 
 Progress = Callable[[int], None]
+REPLIES = "only replies are logged, no queries: each reply counts as the query that it answers"
 #: A rotated log may begin that long before the end of the one before it.
 ROTATION_S = 3600
 #: A log that begins within that long of the end of another goes on where that ended: its clock is known.
@@ -50,6 +59,7 @@ class Result:
     notices: tuple[Notice, ...]
     zone: Zone
     key: Callable[[bytes, int], int]
+    ipv6_prefix: int = 128
 
     def dns_sources(self) -> set[str]:
         """Names of the sources in which there were DNS records."""
@@ -117,6 +127,8 @@ class Lane:
             clock = replace(clock, latest=fold.newest)  # tells which of two hours a rotated file begins in
         for chunk in reader:
             for piece in self.parser.parse(chunk.buffer.ctypes.data + chunk.start, chunk.length):
+                if start.replies:
+                    take_replies(piece.events.columns)
                 clock = resolve(clock, piece.events.columns, self.zone)
                 tally.add(piece, chunk.buffer[chunk.start : chunk.start + chunk.length], sink)
                 fold.take(piece, mail=tally.mail)
@@ -188,6 +200,7 @@ def read_all(
     seed = random_seed() if options.seed is None else options.seed
     where = zone(options.zone)
     looks, starts = look_at(sources, program, options, where)
+    notices += [Notice("note", s.name, REPLIES) for s, b in zip(sources, starts, strict=True) if b.replies]
     notices += [
         Notice("note", s.name, w)
         for s, g, b in zip(sources, looks, starts, strict=True)
@@ -200,7 +213,10 @@ def read_all(
         )
         for i, s in enumerate(sources)
     ]
-    lanes = [Lane(Parser(program, seed), where, options.since, options.until) for _ in range(2)]
+    lanes = [
+        Lane(Parser(program, seed, ipv6_prefix=options.ipv6_prefix), where, options.since, options.until)
+        for _ in range(2)
+    ]
     pool = BufferPool()
 
     def run_lane(number: int) -> list[Counts]:
@@ -208,6 +224,7 @@ def read_all(
         for i in order:
             if tallies[i].mail == (number == 1):
                 lane.parser.base(tallies[i].server)
+                lane.parser.dates(looks[i].dates)
                 with ChunkReader(sources[i], i, pool) as reader:
                     lane.read(reader, tallies[i], starts[i], sink, progress)
         return lane.close()
@@ -219,8 +236,9 @@ def read_all(
     names = {k: v for n in used for k, v in lanes[n].parser.names().items()}
     ordered = tuple(tallies[i] for i in order)
     nothing_understood(ordered, program.patterns)
+    key = lanes[used[0]].parser.key
     return Result(
-        counting.merge(parts), names, program.patterns, ordered, tuple(notices), where, lanes[used[0]].parser.key
+        counting.merge(parts), names, program.patterns, ordered, tuple(notices), where, key, options.ipv6_prefix
     )
 
 
@@ -229,13 +247,16 @@ def look_at(
 ) -> tuple[list[Glimpse], list[Start]]:
     """Look at the head of every source: its kind, its first moment, the year of its stamps."""
     parser = Parser(program, 1, wide=True)
-    looks = [glimpse(parser, head(s), year_of(options.now) + 1) for s in sources]
+    looks = [glimpse(parser, head(s), year_of(options.now) + 1, s.mtime) for s in sources]
+    replies = replies_stand_for_queries(looks)
     dated: list[int] = []
     starts: dict[int, Start] = {}
     for yearless in (False, True):
         for i, (source, look) in enumerate(zip(sources, looks, strict=True)):
             if (look.kind == L.CIVIL_NO_YEAR) == yearless:
-                starts[i] = begin(look, source.name, source.mtime, options, where, dated)
+                starts[i] = replace(
+                    begin(look, source.name, source.mtime, options, where, dated), replies=replies[i]
+                )
                 if starts[i].first is not None and not yearless:
                     dated.append(starts[i].first or 0)
     return looks, [starts[i] for i in range(len(sources))]

@@ -80,7 +80,7 @@ def name_key(ctx: int, p: int, n: int) -> int:
 
 @part
 def address_key(ctx: int, p: int, e: int) -> int:
-    """Key of the IP address in [p, e), v4-mapped addresses as their IPv4; 0 where it is none."""
+    """Key of the IP address in [p, e), v4-mapped addresses as their IPv4, IPv6 ones as their prefix; 0: none."""
     out = i64(ctx + L.SCRATCH)
     if p < e and read_ipv4(p, e, out) == e:
         return V4_KEY + i64(out)
@@ -88,6 +88,8 @@ def address_key(ctx: int, p: int, e: int) -> int:
         return 0
     if i64(out) == 0 and (i64(out + 8) & 0xFFFFFFFF) == 0xFFFF0000:
         return V4_KEY + (u8(out + 12) << 24 | u8(out + 13) << 16 | u8(out + 14) << 8 | u8(out + 15))
+    put64(out, i64(out) & i64(ctx + L.V6_MASK_A))
+    put64(out + 8, i64(out + 8) & i64(ctx + L.V6_MASK_B))
     key = (hash_text(out, 16, i64(ctx + L.SEED)) & (TEXT_KEY - 1)) | TEXT_KEY
     return remember(ctx, key, out, 16, 0)
 

@@ -107,7 +107,9 @@ def kernels() -> Kernels:
 class Parser:
     """Run a compiled program over parts of text.  Not for use by two threads at once."""
 
-    def __init__(self, program: Program, seed: int, *, wide: bool = False, capacity: int = CAPACITY) -> None:
+    def __init__(
+        self, program: Program, seed: int, *, wide: bool = False, capacity: int = CAPACITY, ipv6_prefix: int = 128
+    ) -> None:
         self.program = program
         self._kernels = kernels()
         self.patterns: tuple[PatternName, ...] = program.patterns
@@ -117,6 +119,8 @@ class Parser:
         self._ctx = np.zeros(L.CTX_WORDS, np.int64)
         self._keep: dict[int, npt.NDArray[np.generic]] = {}
         self._slots = 1 << 17
+        mask = (((1 << ipv6_prefix) - 1) << (128 - ipv6_prefix)).to_bytes(16, "big")
+        self._ctx[L.V6_MASK_A >> 3], self._ctx[L.V6_MASK_B >> 3] = np.frombuffer(mask, np.int64)
         self._build()
 
     def _set(self, where: int, value: int) -> None:
@@ -212,6 +216,10 @@ class Parser:
         key = self.key(name.encode())
         self._set(L.BASE, key)
         return key
+
+    def dates(self, order: int) -> None:
+        """Set how day and month stand in the Windows dates of the source that follows (`layout.DAY_FIRST`, ...)."""
+        self._set(L.DAY_ORDER, order)
 
     def parse(self, address: int, length: int) -> Iterator[Parsed]:
         """Parse `length` bytes at `address` (whole lines; see `sources.Chunk` for the padding), piece by piece.
