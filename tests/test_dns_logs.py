@@ -153,7 +153,7 @@ def test_ipv6_clients_by_prefix(tmp_path: Path, prefix: int, expected: dict[str,
 @pytest.mark.parametrize("line", [
     "Oct 27 01:17:13 ns dnsmasq[412]: query[A] x from 203.0.113.9 from 192.0.2.7",
     "Oct 27 01:17:13 ns dnsmasq[412]: 1 192.0.2.7/5 query[A] x from 203.0.113.9 from 192.0.2.7",
-    "[INFO] 192.0.2.7:5 - 1 \"A IN 203.0.113.9:5\\ -\\ 1. udp 50 false 512\" NOERROR qr 1 0.1s",
+    "2024-10-27T01:17:13Z [INFO] 192.0.2.7:5 - 1 \"A IN 203.0.113.9:5\\ -\\ 1. udp 50 false 512\" NOERROR qr 1 0.1s",
     "Oct 27 01:17:13 ns pdns_recursor[5]: 3 [1/2] question for 'x|A'\\032from\\032203.0.113.9:5|A' from 192.0.2.7:55002",
     "27-Oct-2024 01:17:28.622 client 192.0.2.7#5 (x:\\032query:\\032y.test): query: x:\\032query:\\032y.test IN A + (203.0.113.9)",
     "Oct 27 01:17:13 ns unbound[5]: [5:0] info: 192.0.2.7 info:\\032203.0.113.9\\032x. A IN",
@@ -202,7 +202,7 @@ def test_whole_files_of_the_corpus(name: str) -> None:
     if not path.exists():
         pytest.skip(f"no {path}")
     text = path.read_bytes()
-    wanted = re.findall(rb" query\[\S+ \S+ from (\S+)$", text, re.M) or re.findall(rb"client (\S+)#\d+ [^\n]*: query: ", text)
+    wanted = re.findall(rb" query\[\S+ \S+ from (\S+)$", text, re.MULTILINE) or re.findall(rb"client (\S+)#\d+ [^\n]*: query: ", text)
     found = read(path)
     assert (total(found), kinds(found)["reject"]) == (len(wanted), 0)
     assert clients(found) == {ip.decode(): n for ip, n in Counter(wanted).items()}

@@ -31,6 +31,7 @@ COUNTS_INTO: dict[str, str] = {
     "mail.msgid": "nothing by itself: a message that comes back from a filter has the same Message-ID",
     "mail.start": "nothing by itself: tells whose the delivery is",
     "mail.done": "nothing by itself: the message is finished",
+    "repeat": "what the line before it, of the same host, counts into, that often again",
     "pop.login": "pop.login (N_P)",
     "pop.logout": "pop.logout",
     "pop.fail": "pop.fail",

@@ -25,7 +25,7 @@ from mailripple.messages import LATENESS, InOrder, Stitcher
 from mailripple.parse import layout as L
 from mailripple.parse.check import problems
 from mailripple.parse.compile import PatternName, Program, compile_formats
-from mailripple.parse.events import IntArray, Parsed, Parser, random_seed
+from mailripple.parse.events import IntArray, Parser, random_seed
 from mailripple.parse.prescan import (
     Glimpse,
     Start,
@@ -35,6 +35,7 @@ from mailripple.parse.prescan import (
     take_replies,
     zone_notice,
 )
+from mailripple.parse.repeats import Before, expand
 from mailripple.parse.timemap import resolve
 from mailripple.parse.zone import Zone, year_of, zone
 from mailripple.sources import BufferPool, ChunkReader, Source, discover, head, server_name
@@ -79,12 +80,12 @@ class Fold:
     name: str = ""
     newest: int = -(1 << 61)
 
-    def take(self, piece: Parsed, *, mail: bool) -> None:
+    def take(self, columns: IntArray, *, mail: bool) -> None:
         """Stitch and count the events of a piece; what may still be overtaken waits in `in_order`."""
         if not mail:
-            self.count(piece.events.columns)
+            self.count(columns)
             return
-        for ready, late in self.in_order.take(piece.events.columns):
+        for ready, late in self.in_order.take(columns):
             if not late:
                 self.stitcher.step(ready)
             self.count(ready)
@@ -125,16 +126,18 @@ class Lane:
         first = start.first if clock.latest is None else None
         if first is not None and abs(first - fold.newest) <= CONTINUED_S * 1_000_000:
             clock = replace(clock, latest=fold.newest)  # tells which of two hours a rotated file begins in
+        before = Before()
         for chunk in reader:
             for piece in self.parser.parse(chunk.buffer.ctypes.data + chunk.start, chunk.length):
                 if start.replies:
                     take_replies(piece.events.columns)
                 clock = resolve(clock, piece.events.columns, self.zone)
                 tally.add(piece, chunk.buffer[chunk.start : chunk.start + chunk.length], sink)
-                fold.take(piece, mail=tally.mail)
+                columns, before = expand(before, piece)
+                fold.take(columns, mail=tally.mail)
             progress(chunk.length)
             chunk.release()
-        tally.damage, tally.dropped = reader.damage, reader.dropped
+        tally.damage, tally.dropped, tally.unrepeated = reader.damage, reader.dropped, before.left_out
         tally.bytes, tally.bytes_in = reader.bytes_read, reader.bytes_in
         fold.newest = fold.newest if tally.last is None else max(fold.newest, tally.last)
 
@@ -254,9 +257,7 @@ def look_at(
     for yearless in (False, True):
         for i, (source, look) in enumerate(zip(sources, looks, strict=True)):
             if (look.kind == L.CIVIL_NO_YEAR) == yearless:
-                starts[i] = replace(
-                    begin(look, source.name, source.mtime, options, where, dated), replies=replies[i]
-                )
+                starts[i] = replace(begin(look, source.name, source.mtime, options, where, dated), replies=replies[i])
                 if starts[i].first is not None and not yearless:
                     dated.append(starts[i].first or 0)
     return looks, [starts[i] for i in range(len(sources))]

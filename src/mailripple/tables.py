@@ -74,6 +74,7 @@ KINDS: Final[tuple[str, ...]] = (
     "mail.done",
     "mail.msgid",
     "mail.start",
+    "repeat",
 )
 
 #: Result of one delivery record (DESIGN words: bounced, expired and rejected all count as failed).

@@ -199,6 +199,8 @@ class Comparison:
         sender = f.get("mailer" if kind == L.KIND_TO else "env_from")
         if kind in (L.KIND_TO, L.KIND_START):
             count = rcpts << 40
+        elif kind == L.KIND_REPEAT:
+            count = _number(f.get("repeat", b""), 1 << 40)
         else:
             count = _number(f["nrcpts"], 1 << 20) << 40 if "nrcpts" in f else -1
         return {

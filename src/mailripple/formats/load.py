@@ -66,7 +66,8 @@ class StatusRule:
 class Pattern:
     """One kind of line: what it looks like, what event it is (`kind` "": skipped on purpose), and its proof.
 
-    `more` the same behind the other beginnings that the file allows; `refuse` why such a line is a reject.
+    `more` the same behind the other beginnings that the file allows; `refuse` why such a line is a reject; `line`
+    where it begins in the file.
     """
 
     format: str
@@ -81,6 +82,7 @@ class Pattern:
     over: tuple[str, ...] = ()
     more: tuple[tuple[Element, ...], ...] = ()
     refuse: str = ""
+    line: int = 0
 
     @property
     def id(self) -> str:
@@ -144,7 +146,9 @@ def read_format(text: str, path: str, subject: str) -> Format:
         raw = msgspec.convert(tomllib.loads(text), _RawFormat)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise FormatError("a format file could not be read", why=str(error), where=path) from error
-    patterns = tuple(_pattern(raw, p, path) for p in raw.pattern)
+    lines = [n for n, line in enumerate(text.split("\n"), 1) if line.strip() == "[[pattern]]"]
+    lines += [0] * len(raw.pattern)
+    patterns = tuple(_pattern(raw, p, path, n) for p, n in zip(raw.pattern, lines, strict=False))
     names = [p.name for p in patterns]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -158,8 +162,8 @@ def read_format(text: str, path: str, subject: str) -> Format:
     return Format(raw.id, raw.title, raw.url, subject, programs, raw.rank, patterns, path, raw.versions, raw.note)
 
 
-def _pattern(raw: _RawFormat, p: _RawPattern, path: str) -> Pattern:
-    where = f"{path}: pattern {p.name!r}"
+def _pattern(raw: _RawFormat, p: _RawPattern, path: str, line: int) -> Pattern:
+    where = f"{path}, line {line}: pattern {p.name!r}"
     if p.kind not in KINDS:
         raise FormatError(f"unknown kind {p.kind!r}", where=where, todo=f"use one of {', '.join(KINDS[1:])}")
     if not p.sample:
@@ -172,8 +176,9 @@ def _pattern(raw: _RawFormat, p: _RawPattern, path: str) -> Pattern:
     keys = tuple(parse_key(name, value, where) for name, value in p.keys.items())
     rules = tuple(_rule(rule, where) for rule in p.status)
     samples = tuple(p.sample)
+    over, beginnings = tuple(p.over), tuple(more)
     return Pattern(
-        raw.id, p.name, p.kind, items, keys, rules, p.program, samples, p.match, tuple(p.over), tuple(more), p.refuse
+        raw.id, p.name, p.kind, items, keys, rules, p.program, samples, p.match, over, beginnings, p.refuse, line
     )
 
 

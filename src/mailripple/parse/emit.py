@@ -256,6 +256,8 @@ def emit(ctx: int, pattern: int, kind: int, rcpt0: int) -> int:
         count = (rcpts << 40) | rcpt0
         if rcpts > 0:
             name = i64(i64(ctx + L.RCPTS) + 8 * rcpt0)
+    elif kind == L.KIND_REPEAT:
+        count = slot_number(ctx, L.SLOT_REPEAT, 1 << 40)
     else:
         count = slot_number(ctx, L.SLOT_NRCPTS, 1 << 20) << 40
         if have & (1 << L.SLOT_NRCPTS) == 0:

@@ -88,6 +88,7 @@ SLOT_QNAME, SLOT_QTYPE, SLOT_QID, SLOT_NEW_QID = (SLOT[n] for n in ("qname", "qt
 SLOT_FROM, SLOT_RCPT, SLOT_NRCPTS, SLOT_MSGID = (SLOT[n] for n in ("env_from", "env_rcpt", "nrcpts", "msgid"))
 SLOT_MAILER, SLOT_DSN, SLOT_SASL, SLOT_USER = (SLOT[n] for n in ("mailer", "dsn", "sasl_user", "user"))
 SLOT_RELAY_IP: Final = SLOT["relay_ip"]
+SLOT_REPEAT: Final = SLOT["repeat"]
 (
     KIND_QUERY,
     KIND_RESPONSE,
@@ -108,7 +109,8 @@ SLOT_RELAY_IP: Final = SLOT["relay_ip"]
     KIND_DONE,
     KIND_MSGID,
     KIND_START,
-) = range(1, 20)
+    KIND_REPEAT,
+) = range(1, 21)
 SENT, DEFERRED, BOUNCED, EXPIRED, REJECTED, OTHER_STATUS, SKIPPED = range(1, 8)
 
 #: Event columns, each an int64 array of CAP entries.
@@ -123,7 +125,7 @@ COLUMNS: Final = (
     "queue",  # hash of the queue id
     "link",  # hash of the second queue id (bounce, clone, origin), or of the Message-ID (mail.from, mail.msgid)
     "sender",  # hash of the envelope sender; for mail.to: hash of the mailer
-    "count",  # recipients << 40 | first of them in `rcpts` (mail.to, mail.start); nrcpts << 40 (mail.from)
+    "count",  # recipients << 40 | first of them in `rcpts` (mail.to, mail.start); nrcpts << 40 (mail.from); times (repeat)
     "pid",
     "relay",  # key of the relay's address
     "flags",  # filled by `messages.stitch`: bits of F_*

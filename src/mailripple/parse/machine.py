@@ -54,7 +54,15 @@ def dispatch(ctx: int) -> int:
             found = program_row(ctx, slash, e)
     if found < 0:
         count_other(ctx, name_key(ctx, p, min(e - p, 64)))
+    put64(ctx + L.KNOWN, 1)
     return found
+
+
+@part
+def enter(ctx: int, p: int) -> int:
+    """Row at which the line that begins at p, in another, is tried; once only."""
+    put64(ctx + L.NESTED, 1)
+    return i64(i64(ctx + L.SWITCH) + 8 * u8(p))
 
 
 @part
@@ -174,24 +182,16 @@ def execute(ctx: int, pc: int, start: int, e: int) -> int:
         elif op == L.STATUS_OP:
             set_status(ctx, row, p, e)
             continue
-        elif op == L.DISPATCH:
-            pc = dispatch(ctx)
+        elif op == L.DISPATCH or (op == L.ENTER and i64(ctx + L.NESTED) == 0):
+            pc = dispatch(ctx) if op == L.DISPATCH else enter(ctx, p)
             if pc < 0:
                 return 0
             following = ops + pc * ROW_BYTES
             depth = 0
-            put64(ctx + L.KNOWN, 1)
             continue
-        elif op == L.ENTER and i64(ctx + L.NESTED) == 0:
-            following = ops + i64(i64(ctx + L.SWITCH) + 8 * u8(p)) * ROW_BYTES
-            depth = 0
-            put64(ctx + L.NESTED, 1)
-            continue
-        elif op == L.EMIT or op == L.SKIP or op == L.REFUSE:
-            if p == e:
+        elif op == L.EMIT or op == L.SKIP or op == L.REFUSE or op == L.FAIL or op == L.ENTER:
+            if p == e and op != L.FAIL and op != L.ENTER:
                 return finish(ctx, row, op, rcpt0)
-            p = -1
-        elif op == L.FAIL or op == L.ENTER:
             p = -1
         else:
             p = step_typed(ctx, op, row, p, e)

@@ -24,6 +24,7 @@ from mailripple.parse.zone import SECOND, Zone, year_of
 _NAME_DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?!\d)")
 
 
+_NO_MAIL = (L.KIND_PACKET, L.KIND_REPEAT)
 _SLASHED = re.compile(rb"^(\d\d?)/(\d\d?)/(\d{4}|\d\d) \d\d?:\d\d:\d\d", re.MULTILINE)
 
 
@@ -63,7 +64,7 @@ def glimpse(parser: Parser, text: bytes, not_after: int, mtime: float | None = N
         dated = np.flatnonzero(events.ts_kind != L.NO_TIME)
         if kind == L.NO_TIME and len(dated):
             stamp, kind = int(events.column("ts")[dated[0]]), int(events.ts_kind[dated[0]])
-        mail = mail or bool(np.any((events.kind >= L.KIND_FROM) & (events.kind != L.KIND_PACKET)))
+        mail = mail or bool(np.any((events.kind >= L.KIND_FROM) & ~np.isin(events.kind, _NO_MAIL)))
         count += len(events)
         asks |= _formats(parser, piece, events.kind == L.KIND_QUERY)
         answers |= _formats(parser, piece, (events.kind == L.KIND_RESPONSE) & (events.column("client") != 0))
