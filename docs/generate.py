@@ -122,7 +122,9 @@ def _formats() -> Iterator[str]:
 def formats_list() -> str:
     """The page of formats: what is read, an example of each kind of record, and what it counts into."""
     formats = load_formats()
-    out = ["# Formats\n\nMade from the format files by `docs/generate.py`.  Which format a line has is found by itself.\n"]
+    out = [
+        "# Formats\n\nMade from the format files by `docs/generate.py`.  Which format a line has is found by itself.\n"
+    ]
     messages = [f for f in formats.messages if any(p.kind for p in f.patterns)]
     for title, subject in (("DNS", "dns"), ("Mail", "mail")):
         out.append(f"## {title}\n")

@@ -227,7 +227,7 @@ def noise_events(formats: FormatSet) -> list[str]:
     for record in corpus():
         if record["kind"] == "other-noise":
             reading = read(formats, record)
-            if reading.what == "event":
+            if reading.what == "event" and reading.kind != "repeat":
                 found.append(f"{record['id']} {reading.pattern} {record['line'][:150]}")
     return found
 

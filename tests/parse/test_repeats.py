@@ -98,6 +98,13 @@ def test_forged_numbers_cost_no_time(parser: Parser) -> None:
     assert time.process_time() - start < 5
 
 
+def test_rsyslog_says_which_message(parser: Parser) -> None:
+    """rsyslog's form, which quotes the message, counts the line before it as well."""
+    quoted = b"Oct 27 01:17:43 a named[1]: message repeated 3 times: [ client 192.0.2.1#5: query: a.example IN A]"
+    found, _ = counted(parser, [[QUERY % (b"a", 1), quoted]])
+    assert len(found) == 4
+
+
 def test_a_blank_line_is_a_line(parser: Parser) -> None:
     """What stands behind an empty line repeats nothing."""
     found, _ = counted(parser, [[QUERY % (b"a", 1), b"", AGAIN % (b"a", 3)]])

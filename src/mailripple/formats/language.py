@@ -33,7 +33,7 @@ Envelopes (`envelope/*.toml`) also use
     {ts:long}     `Sun 2024-10-27 01:17:13[.622] CEST` (journalctl); only UTC and GMT tell an offset
     {ts:win}      a date and time as Windows writes it in any country, see `parse.clock.stamp_win`
     {ts:inner}    a `dmy` or `iso` stamp and a space, if they stand here: it then counts instead of the one before
-    {host:host}   a word, unless that word is already the program (`named[5]:`): then nothing
+    {host:host}   a word that does not begin with `<`, unless it is already the program (`named[5]:`): then nothing
     {_:sd}        the structured data of RFC 5424
     {program:program}  letters, digits and `-_./@+`
     {message}     the rest, handed to the format of that program

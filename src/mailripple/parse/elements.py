@@ -157,7 +157,7 @@ def skip_program(p: int, e: int) -> int:
 def read_host(ctx: int, slot: int, p: int, e: int) -> int:
     """Keep the word at p as the host and go behind its space, unless the word is the program itself."""
     stop = skip_word(p, e)
-    if stop == p:
+    if stop == p or u8(p) == 60:
         return -1
     if stop == e:
         return p

@@ -171,7 +171,7 @@ def execute(ctx: int, pc: int, start: int, e: int) -> int:
             else:
                 p = at
             continue
-        elif op == L.UNTIL or op == L.UPTO or op == L.REST or op == L.UPTO_LAST:
+        elif op >= L.UNTIL and op <= L.UPTO_LAST:
             p = step_search(ctx, op, row, p, e)
         elif op == L.KEYS:
             p = run_keys(ctx, row, p, e)

@@ -274,6 +274,8 @@ def _ip(line: Line, name: str, at: int) -> int:
 
 def _host(line: Line, name: str, at: int) -> int:
     end = line.text.find(b" ", at)
+    if line.text[at : at + 1] == b"<":
+        return -1
     if end < 0 and at < len(line.text):
         return at
     if end <= at:
