@@ -269,8 +269,11 @@ def by_first_moment(starts: Sequence[Start]) -> list[int]:
 
 
 def nothing_understood(tallies: Sequence[SourceTally], patterns: Sequence[PatternName]) -> None:
-    """A run that understood nothing is an error, never an empty report (law 1)."""
-    if any(int(t.patterns[i]) for t in tallies for i, p in enumerate(patterns)):
+    """A run that understood nothing is an error, never an empty report (law 1).
+
+    Lines that belong to no program (marks, continued lines) are no sign of having understood.
+    """
+    if any(int(t.patterns[i]) for t in tallies for i, p in enumerate(patterns) if not p.envelope):
         return
     first: Reject | None = next((r for t in tallies for r in t.rejects), None)
     lines = sum(t.lines for t in tallies)

@@ -106,6 +106,9 @@ QTYPES: Final[tuple[str, ...]] = (
     "SVCB",
 )
 
+#: Their numbers (IANA): a server that does not know a name writes `TYPE65`, dnsmasq `type=65`.
+QTYPE_NUMBERS: Final[tuple[int, ...]] = (0, 1, 28, 15, 12, 16, 2, 6, 33, 65, 255, 5, 43, 48, 35, 64)
+
 #: `Counts`: one row a window, entity and metric; rows with the same key add up.
 COUNTS: Final[tuple[Column, ...]] = (
     Column("window_start", "int64", "s since 1970, UTC", "first second of the half-open window"),

@@ -146,7 +146,7 @@ def read_format(text: str, path: str, subject: str) -> Format:
         raw = msgspec.convert(tomllib.loads(text), _RawFormat)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise FormatError("a format file could not be read", why=str(error), where=path) from error
-    lines = [n for n, line in enumerate(text.split("\n"), 1) if line.strip() == "[[pattern]]"]
+    lines = [n for n, line in enumerate(text.split("\n"), 1) if line.lstrip().startswith("[[pattern]]")]
     lines += [0] * len(raw.pattern)
     patterns = tuple(_pattern(raw, p, path, n) for p, n in zip(raw.pattern, lines, strict=False))
     names = [p.name for p in patterns]

@@ -69,11 +69,15 @@ class Program:
 
 
 class PatternName(NamedTuple):
-    """What a pattern is called, and the kind of its events ("" for lines that are skipped on purpose)."""
+    """What a pattern is called, and the kind of its events ("" for lines that are skipped on purpose).
+
+    `envelope`: it reads what stands in front of a message, or a line that belongs to no program.
+    """
 
     format: str
     name: str
     kind: str
+    envelope: bool = False
 
 
 @dataclass(slots=True)
@@ -126,7 +130,8 @@ def compile_formats(formats: FormatSet) -> Program:
     switch = _switch(out, formats, number, programs)
     if in_messages + out.deepest > L.STACK_DEPTH:
         raise FormatError("patterns begin alike too often", why=f"more than {L.STACK_DEPTH} branch off one another")
-    names = tuple(PatternName(p.format, p.name, p.kind) for p in formats.patterns)
+    envelopes = {f.id for f in formats.envelopes}
+    names = tuple(PatternName(p.format, p.name, p.kind, p.format in envelopes) for p in formats.patterns)
     return Program(np.array(out.rows, np.int64), bytes(out.literals), switch, programs, names)
 
 

@@ -7,7 +7,7 @@ a seeded hash whose text is kept once in the dictionary (16-byte slots: key, pla
 from __future__ import annotations
 
 from mailripple.parse import layout as L
-from mailripple.parse.native import i64, part, put32, put64, u8
+from mailripple.parse.native import i64, part, put32, put64, u8, u32
 from mailripple.parse.text import (
     TEXT_KEY,
     V4_KEY,
@@ -16,12 +16,16 @@ from mailripple.parse.text import (
     hash_text,
     is_digit,
     lower8,
+    read_int,
     read_ipv4,
     read_ipv6,
+    skip_digits,
 )
-from mailripple.tables import QTYPES
+from mailripple.tables import QTYPE_NUMBERS, QTYPES
 
 MAX_NAME = 512
+TYPE_WORD = int.from_bytes(b"TYPE", "little")
+LOWER = 0x20202020
 
 
 @part
@@ -148,8 +152,16 @@ def put_rcpt(ctx: int, p: int, e: int) -> int:
 
 @part
 def qtype_code(p: int, e: int) -> int:
-    """Index into QTYPES; 0 for a type that is not counted by itself."""
+    """Index into QTYPES; 0 for a type that is not counted by itself.  `TYPE65` (RFC 3597), `type=65`: by number."""
     n = e - p
+    if n > 4 and n < 11 and (u32(p) == TYPE_WORD or (u32(p) == TYPE_WORD | LOWER and u8(p + 4) == 61)):
+        p += 4 if u32(p) == TYPE_WORD else 5
+        if p < e and skip_digits(p, e) == e:
+            number = read_int(p, e)
+            for k in range(1, QTYPE_COUNT):
+                if number == QTYPE_NUMBERS[k]:
+                    return k
+        return 0
     if n < 1 or n > 6:
         return 0
     word = i64(p) & ((1 << (8 * n)) - 1)

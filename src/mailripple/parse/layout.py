@@ -125,7 +125,7 @@ COLUMNS: Final = (
     "queue",  # hash of the queue id
     "link",  # hash of the second queue id (bounce, clone, origin), or of the Message-ID (mail.from, mail.msgid)
     "sender",  # hash of the envelope sender; for mail.to: hash of the mailer
-    "count",  # recipients << 40 | first of them in `rcpts` (mail.to, mail.start); nrcpts << 40 (mail.from); times (repeat)
+    "count",  # recipients << 40 | first of them in `rcpts` (mail.to, mail.start); nrcpts << 40 (mail.from); or times
     "pid",
     "relay",  # key of the relay's address
     "flags",  # filled by `messages.stitch`: bits of F_*

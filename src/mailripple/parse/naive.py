@@ -14,6 +14,7 @@ from mailripple.formats.language import STAMPS, Element, Inner, Key, Keys, Lit, 
 from mailripple.formats.load import Format, FormatSet, Pattern
 from mailripple.parse import layout as L
 from mailripple.parse.naive_stamps import stamp
+from mailripple.tables import QTYPE_NUMBERS, QTYPES
 
 _PEER_IP = {"peer": "client_ip", "mx": "relay_ip"}
 _DNAME = re.compile(rb"(?:[^ \\]|\\.?)*", re.DOTALL)
@@ -408,6 +409,15 @@ def _path(line: Line, name: str, at: int, *, angle: bool) -> int:
         line.rcpts.append(domain_of(line.text[at:end]))
     _keep(line, name, at + bracket, end - bracket)
     return end
+
+
+def qtype_number(text: bytes) -> int:
+    """Index into QTYPES of a type as it is logged, by name or by number; 0 for what is not counted by itself."""
+    found = re.fullmatch(rb"(?:TYPE|type=)([0-9]{1,6})", text)
+    if found and len(text) < 11:
+        return QTYPE_NUMBERS[1:].index(int(found[1])) + 1 if int(found[1]) in QTYPE_NUMBERS[1:] else 0
+    name = text.decode("latin-1")
+    return QTYPES[1:].index(name) + 1 if name in QTYPES[1:] else 0
 
 
 def domain_of(text: bytes) -> bytes:
