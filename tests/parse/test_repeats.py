@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mailripple.formats.load import FormatSet
@@ -71,6 +71,9 @@ LINES = st.lists(
 )
 
 
+@example(lines=[QUERY % (b"b", 1), AGAIN % (b"a", 0), AGAIN % (b"b", 1)], cuts=[])
+@example(lines=[QUERY % (b"b", 1), AGAIN % (b"a", 0), AGAIN % (b"b", 1)], cuts=[2])
+@settings(max_examples=600)
 @given(lines=LINES, cuts=st.lists(st.integers(0, 30), max_size=5))
 def test_cut_anywhere_it_counts_as_written(parser: Parser, lines: list[bytes], cuts: list[int]) -> None:
     """Each such line is copies of the event right before it, of the same host, however the log is cut into parts."""

@@ -76,6 +76,9 @@ def _sources(columns: IntArray, every: IntArray, line: IntArray, repeats: IntArr
     follows = distance == np.where(first >= 0, index - first, index + 1)
     server = every[L.COL["server"]]
     good = follows & (server[origin] == server[:n]) & ((first >= 0) | known)
+    broken = np.full(n, -1)
+    broken[repeats] = np.where(good, -1, index)[repeats]
+    good &= np.maximum.accumulate(broken) <= first  # what follows one that means nothing means nothing
     source = index.copy()
     source[repeats] = np.where(good, origin, index)[repeats]
     return source
