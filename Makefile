@@ -3,6 +3,7 @@
 # make check  lint, types, import contract, tests
 # make corpus scores the formats against real lines, where ../shared/corpus lies beside the checkout
 # make bench  the speed table; writes GBs under .bench/ (quick: make bench ARGS=--small)
+# make evaluate-paper-day  what the models say of 20 simulated days, against the truth (fewer: ARGS="--seeds 3")
 # make clean  removes the environment and everything else that make made
 #
 # Needs python3.11 or later, git and make, nothing else. To choose an interpreter: make PYTHON=/path/to/python test
@@ -14,7 +15,7 @@ READY = $(VENV)/.ready
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 
 help:
-	@sed -n '1,6s/^# //p' Makefile
+	@sed -n '1,7s/^# //p' Makefile
 
 demo: $(READY)
 	@$(VENV)/bin/mailripple demo $(ARGS)
@@ -38,6 +39,10 @@ corpus: $(READY)
 
 bench: $(READY)
 	@$(VENV)/bin/python benchmarks/bench.py $(ARGS)
+	@$(VENV)/bin/python benchmarks/formats.py
+
+evaluate-paper-day: $(READY)
+	@$(VENV)/bin/python benchmarks/paper_day.py $(ARGS)
 
 setup: $(READY)
 
@@ -70,4 +75,4 @@ clean:
 	rm -rf $(VENV) .bench .benchmarks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist build
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help demo test check lint types contract bench setup clean
+.PHONY: help demo test check lint types contract bench evaluate-paper-day setup clean

@@ -42,6 +42,7 @@ MEANINGS = {
     "mail.internal": "hand-overs on the same machine: from MSP to MTA, to a content filter, to an alias's own message",
     "mail.skipped": "records of no attempt (Exim: retry time not reached); part of mail.to",
     "mail.accepted": "recipients accepted with the messages taken in",
+    "mail.out": "first attempts that leave the machine (its mailer is not local, prog, a file, ...)",
     "pop.login": "POP3 log-ins (N_P)",
     "pop.fail": "failed POP3 log-ins",
     "pop.logout": "ends of POP3 sessions",
@@ -79,7 +80,7 @@ def _commands() -> Iterator[str]:
 
 
 def _metrics() -> Iterator[str]:
-    yield "## Metrics\n\n`mail.failed` is `mail.bounced`, `mail.expired` and `mail.rejected` together; `D_q` is `dns.query` of the mail servers.\n"
+    yield "## Metrics\n\n`mail.failed` is `mail.bounced`, `mail.expired` and `mail.rejected` together; `D_q` is `dns.query` of the mail servers, `mail.deferred.A` is `mail.deferred` of the most deferred destination (domain A).\n"
     yield "| metric | counts |\n|---|---|"
     for name in counts.METRIC_NAMES:
         meaning = MEANINGS.get(name) or f"questions of type {name.removeprefix('dns.query.')}"

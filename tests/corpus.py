@@ -11,6 +11,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ if __name__ == "__main__":
 
 from mailripple.formats.load import FormatSet, load_formats  # noqa: E402
 from mailripple.parse import naive  # noqa: E402
+from mailripple.parse.naive_records import Table  # noqa: E402
 from mailripple.parse.record import values_of  # noqa: E402
 
 #: Beside the checkout, or beside the folder of its worktrees.
@@ -34,6 +36,7 @@ SOFTWARE = (
     *("sendmail", "bind", "qpopper", "dovecot", "postfix", "exim", "courier", "cyrus", "opensmtpd"),
     *("unbound", "dnsmasq", "pdns", "knot", "coredns", "windns"),
 )
+SOFTWARE += ("zeek", "suricata")
 #: Share of the lines that may fit nothing: what an administrator lets Exim's access lists write is free text.
 FREE_TEXT = {"exim": 0.06}
 #: Share of the labelled fields that must be right: over all supported software, and in each.
@@ -133,8 +136,15 @@ def reading_of(outcome: naive.Outcome) -> Reading:
     )
 
 
+def read_row(formats: FormatSet, record: dict[str, Any]) -> Reading:
+    """Read the row of a table, below the header that the corpus gives with it."""
+    table = Table()
+    naive.read_line(formats, str(record["header"]).encode(), table)
+    return reading_of(naive.read_line(formats, text_of(record), table))
+
+
 #: How a record is read, by the `form` of the corpus; text where nothing is said.
-READERS: dict[str, Callable[[FormatSet, dict[str, Any]], Reading]] = {}
+READERS: dict[str, Callable[[FormatSet, dict[str, Any]], Reading]] = {"tsv": read_row}
 
 
 def read(formats: FormatSet, record: dict[str, Any]) -> Reading:
@@ -156,6 +166,8 @@ def claims(reading: Reading, label: dict[str, Any]) -> dict[str, Any]:
         found["status"] = values["status"]
     elif reading.kind == "mail.reject":
         found["status"] = "rejected"
+    if reading.kind == "mail.to" and "nrcpts" in label:
+        found["nrcpts"] = len(values.get("env_rcpt", []))
     domains = values.get("rcpt_domains", [values.get("rcpt_domain")])
     if len(domains) == 1 and domains[0]:
         found["to_domain"] = domains[0]
@@ -194,7 +206,8 @@ def _same_time(label: str, ts: int | None) -> bool:
         line = naive.Line(label.encode())
         if naive.read_time(kind, line, 0) == len(line.text):
             return line.ts == ts
-    return False
+    number = re.fullmatch(r"(\d+)\.(\d{1,6})\d*", label)
+    return number is not None and ts == int(number[1]) * 1_000_000 + int(number[2].ljust(6, "0"))
 
 
 def score(formats: FormatSet, software: str) -> Score:

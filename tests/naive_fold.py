@@ -20,6 +20,7 @@ from typing import Any
 SECOND = 1_000_000
 LATENESS = 120 * SECOND
 GRACE, OPEN_FOR, SAME_RUN, SAME_TIME, SESSION = 900 * SECOND, 6 * 86_400 * SECOND, 900 * SECOND, 300 * SECOND, 3600 * SECOND
+LOCAL = ("local", "prog", "*file*", "*include*", "discard", "error", "virtual", "lmtp", "pipe", "procmail", "cyrus", "cyrusv2")
 LOOPBACK = ("127.0.0.1", "127.0.0.53", "::1")
 DELIVERY = {"sent": "mail.sent", "deferred": "mail.deferred", "bounced": "mail.bounced", "expired": "mail.expired", "rejected": "mail.rejected"}
 FAILED = ("bounced", "expired", "rejected")
@@ -117,6 +118,8 @@ class NaiveFold:
             self.deliveries[e.server, e.link] = (e, now)
         elif e.kind == "mail.from":
             return replace(e, flags=frozenset({"refused"})) if e.nrcpts == 0 else self._from(e, now)
+        elif e.kind == "mail.to" and not e.queue and e.client:
+            return replace(e, flags=frozenset({"attempt", "first"}))
         elif e.kind == "mail.to":
             return self._to(e, now)
         elif e.kind == "mail.done" and (e.server, e.queue) in self.messages:
@@ -150,6 +153,9 @@ class NaiveFold:
         if e.account:
             self.sessions[e.server, e.pid] = (e.client, e.account, now)
 
+    def _is_open(self, m: Message) -> bool:
+        return "done" not in m.marks if "managed" in m.marks else m.open()
+
     def _msgid(self, e: Event, now: int) -> None:
         m = self._begun(e, now)
         m.marks.add("managed")
@@ -157,9 +163,7 @@ class NaiveFold:
             return
         queue, message, latest = self.handed.get((e.server, e.link), ("", None, ""))
         others = [self.messages.get((e.server, q)) for q in (latest, queue) if q and q != e.queue]
-        waiting = [
-            o for o in others if o is not None and ("done" not in o.marks if "managed" in o.marks else o.open())
-        ]
+        waiting = [other for other in others if other is not None and self._is_open(other)]
         if not waiting:
             self.handed[e.server, e.link] = (e.queue, m, "")
             return
@@ -195,13 +199,18 @@ class NaiveFold:
         session = self.sessions.get((e.server, e.pid)) if e.pid else None
         if not account and session and session[0] == client:
             account = session[1]
-        if e.link and not client:
-            self.handed[e.server, e.link] = (e.queue, m, "")
-        elif e.link and client in LOOPBACK:
-            other = self.handed.get((e.server, e.link))
-            if other is not None and other[0] != e.queue:
+        if e.link:
+            before = self.handed.get((e.server, e.link))
+            first = before[1] if before and before[0] != e.queue else None
+            if first is not None and not (e.client in LOOPBACK and not first.client) and not self._is_open(first):
+                first = None
+            if not e.client or first is None:
+                self.handed[e.server, e.link] = (e.queue, m, "")
+            elif e.client in LOOPBACK:
                 flags.add("again")
-                client, account = other[1].client, other[1].account
+                client, account = first.client, first.account
+                if first.client:
+                    first.marks.add("returned")
         client = client or m.client
         m.run += {"seen", "managed"} <= m.marks
         m.client, m.account, m.sender = client, account, e.sender
@@ -228,6 +237,8 @@ class NaiveFold:
         back = "returned" in m.marks and e.status == "sent" and e.relay in ("", *LOOPBACK)
         if here or back or (in_line and e.link):
             flags.add("internal")
+        elif e.mailer not in LOCAL and (e.mailer or (e.relay and e.relay not in LOOPBACK)):
+            flags.add("out")
         if e.rcpts == 0:
             return replace(e, flags=frozenset(flags))
         before = self.attempts.get((e.server, e.queue, e.name))
@@ -339,6 +350,7 @@ def _delivery(e: Event, row: dict[str, int], entity: Any) -> None:
         return
     attempt = "mail.attempt.first" if "first" in e.flags else "mail.attempt.retry"
     row[attempt] += "attempt" in e.flags
+    row["mail.out"] += {"first", "out"} <= e.flags
     result = "mail.failed" if e.status in FAILED else DELIVERY.get(e.status, "mail.other")
     for kind, key in (("client_ip", e.client), ("account", e.account), ("rcpt_domain", e.name)):
         entity(kind, key, "mail.to")

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mailripple.counts import CLIENT_METRICS, ENTITY_KINDS, ENTITY_METRICS, METRIC_NAMES, Counts
-from mailripple.messages import InOrder, Stitcher
+from mailripple.messages import LOCAL_MAILERS, InOrder, Stitcher
 from mailripple.parse import layout as L
 from mailripple.tables import KINDS, QTYPES, STATUSES
 from tests.naive_fold import SECOND, Event
@@ -28,6 +28,7 @@ FLAGS = {
     "internal": L.F_INTERNAL,
     "late": L.F_LATE,
     "refused": L.F_REFUSED,
+    "out": L.F_OUT,
 }
 SESSION_KINDS = ("pop.login", "pop.fail", "pop.logout", "pop.connect", "imap.login", "imap.fail", "imap.logout")
 GAPS = (0, 0, 0, 1, 1, 2, 3, 7, 20, 61, 119, 121, 400, 901, 1799, 1801, 3600, 5000, 90_000, 520_000)
@@ -64,7 +65,7 @@ def columns_of(events: Sequence[Event]) -> npt.NDArray[np.int64]:
 
 def new_stitcher(slots: int = 1 << 13) -> Stitcher:
     """A stitcher that knows what the keys of these streams are."""
-    return Stitcher(hashed("relay"), key("::1"), slots=slots)
+    return Stitcher(hashed("relay"), key("::1"), [hashed(m.decode()) for m in LOCAL_MAILERS], slots=slots)
 
 
 def stitched(events: Sequence[Event], cuts: Sequence[int] = (), slots: int = 256) -> npt.NDArray[np.int64]:
@@ -132,7 +133,7 @@ def random_event(dice: random.Random, ids: int) -> Event:
     e = Event(kind, 0, server=dice.choice(("mx1", "mx2")), queue=queue, pid=dice.choice((0, 1, 2, 3)))
     if kind == "mail.to":
         status = dice.choice(("sent", "sent", "deferred", "deferred", "bounced", "expired", "rejected", "other", "skipped", ""))
-        mailer = dice.choice(("esmtp", "esmtp", "local", "relay"))
+        mailer = dice.choice(("esmtp", "esmtp", "local", "relay", ""))
         name = "" if mailer == "local" else f"d{dice.randrange(4)}.example"
         relay = dice.choice(("", "127.0.0.1", "::1", "198.51.100.1"))
         if dice.random() < 0.15:

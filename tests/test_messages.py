@@ -132,7 +132,15 @@ def test_mail_from_the_msp_is_one_message() -> None:
         Event("mail.to", START, 3, queue="b", name="d.example", mailer="esmtp", relay="198.51.100.1", status="sent"),
     ]
     flags = [what[3] for _, what in sorted(said(stitched(events)).items())]
-    assert flags == [0, L.F_AGAIN, L.F_INTERNAL | L.F_ATTEMPT | L.F_FIRST, L.F_ATTEMPT | L.F_FIRST]
+    assert flags == [0, L.F_AGAIN, L.F_INTERNAL | L.F_ATTEMPT | L.F_FIRST, L.F_ATTEMPT | L.F_FIRST | L.F_OUT]
+
+
+def test_a_delivery_leaves_unless_its_mailer_is_local() -> None:
+    """Mailers that deliver on the machine are known by name; where none is logged, the other machine's address tells."""
+    cases = [("esmtp", "", True), ("relay", "198.51.100.1", True), ("local", "198.51.100.1", False), ("*file*", "", False)]
+    cases += [("", "198.51.100.1", True), ("", "127.0.0.1", False), ("", "", False), ("relay", "::1", False)]
+    events = [Event("mail.to", START, n, queue=f"q{n}", mailer=m, relay=r, status="sent") for n, (m, r, _) in enumerate(cases)]
+    assert [bool(what[3] & L.F_OUT) for _, what in sorted(said(stitched(events)).items())] == [c[2] for c in cases]
 
 
 def test_lateness_is_that_of_the_design() -> None:
@@ -154,7 +162,7 @@ def test_a_message_back_from_a_filter_is_one_message() -> None:
     ]
     found = said(stitched(events))
     assert (found[2][3], found[5][3]) == (0, L.F_AGAIN)
-    assert (found[6][3] & L.F_INTERNAL, found[7][3]) == (L.F_INTERNAL, L.F_ATTEMPT | L.F_FIRST)
+    assert (found[6][3] & L.F_INTERNAL, found[7][3]) == (L.F_INTERNAL, L.F_ATTEMPT | L.F_FIRST | L.F_OUT)
     assert found[7][:2] == (key("192.0.2.7"), key("ann"))
 
 
@@ -226,3 +234,20 @@ def test_a_bounce_is_known_before_its_line() -> None:
     ]
     found = said(stitched(events))
     assert (found[1][3], found[3][3] & L.F_DSN) == (L.F_DSN, L.F_DSN)
+
+
+def test_exim_behind_a_filter_is_one_message() -> None:
+    """The whole of a message stands in one from= record: what loopback hands in while the first waits is that one."""
+    events = [
+        Event("mail.from", START, 0, queue="a", client="192.0.2.7", account="ann", link="m1", sender="ann@x.example"),
+        Event("mail.from", START, 1, queue="b", client="127.0.0.1", link="m1", sender="ann@x.example"),
+        Event("mail.to", START, 2, queue="a", name="d.example", relay="127.0.0.1", status="sent"),
+        Event("mail.to", START, 3, queue="b", name="d.example", relay="198.51.100.1", status="sent"),
+        Event("mail.from", START, 4, queue="c", client="127.0.0.1", link="m1", sender="list@x.example"),
+        Event("mail.from", START, 5, queue="d", client="198.51.100.66", link="m1", sender="eve@x.example"),
+    ]
+    found = said(stitched(events))
+    assert [found[n][3] & (L.F_AGAIN | L.F_INTERNAL) for n in range(6)] == [0, L.F_AGAIN, L.F_INTERNAL, 0, 0, 0]
+    assert found[1][:2] == found[3][:2] == (key("192.0.2.7"), key("ann"))
+    assert found[4][0] == key("127.0.0.1")
+    assert found[5][0] == key("198.51.100.66")

@@ -56,6 +56,7 @@ METRIC_NAMES: tuple[str, ...] = (
     "late",
     "mail.accepted",
     "mail.skipped",
+    "mail.out",
 )
 METRIC = {name: i for i, name in enumerate(METRIC_NAMES)}
 #: Counters of a mail entity (client_ip, account, rcpt_domain), by their place in a cell.
@@ -104,7 +105,7 @@ class Counts:
     """Counts of a part or of a run.
 
     `server`, `minute` (n,) key of the server and minute since 1970 (UNDATED for lines without a time), sorted and
-    unique; `values` (n, 46) int64, see METRIC_NAMES; `cells` arrays of CELL, window and kind in `tag`
+    unique; `values` (n, metrics) int64, see METRIC_NAMES; `cells` arrays of CELL, window and kind in `tag`
     (window << 8 | kind), which may repeat and add up; `pairs` (p, 3) client, name, 1 for MX and 2 for PTR, unique;
     `capped` increments lost because a window had more than WINDOW_CAP entities.
     """

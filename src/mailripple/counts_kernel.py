@@ -56,7 +56,7 @@ D_QUERY, D_TYPE, D_LOOKUP, D_RESPONSE, D_PACKET = 0, 1, 17, 18, 19
     INTERNAL,
 ) = range(20, 36)
 POP_LOGIN, POP_FAIL, POP_LOGOUT, POP_CONNECT, IMAP_LOGIN, IMAP_FAIL, IMAP_LOGOUT, LATE = range(36, 44)
-ACCEPTED, SKIPPED = 44, 45
+ACCEPTED, SKIPPED, AWAY = 44, 45, 46
 
 # entity kinds, and the counters of a mail entity
 DNS_CLIENT, CLIENT, ACCOUNT, DOMAIN = 1, 2, 3, 4
@@ -245,6 +245,8 @@ def count_delivery(state: int, col: int, stride: int, row: int, code: int, windo
         return add(row, INTERNAL, 1)
     if flags & L.F_ATTEMPT:
         add(row, FIRST if flags & L.F_FIRST else RETRY, 1)
+        if flags & L.F_FIRST and flags & L.F_OUT:
+            add(row, AWAY, 1)
     if window < 0:
         return 0
     for kind in range(CLIENT, DOMAIN + 1):

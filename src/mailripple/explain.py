@@ -14,6 +14,7 @@ from mailripple.outputs.safe import shown
 from mailripple.outputs.write import write_whole, writing
 from mailripple.parse import layout as L
 from mailripple.parse import naive
+from mailripple.parse.naive_records import Table
 from mailripple.parse.record import text_of, time_text, values_of
 from mailripple.sources import BufferPool, ChunkReader, discover
 
@@ -47,12 +48,14 @@ def explain_all(line: str | None, log: str | None, folders: Sequence[Path], json
     """Print how a line is read (`-`: the lines of stdin), or every line of a log; as JSON lines if asked for."""
     formats = load_formats(folders)
     made: list[bytes] = []
+    table = Table()
     for text in _lines(line, log):
+        outcome = naive.read_line(formats, text, table)
         if json_to is not None:
-            made.append(msgspec.json.encode(explain_record(formats, text)) + b"\n")
+            made.append(msgspec.json.encode(_record(formats, text, outcome)) + b"\n")
         else:
             with writing("stdout"):
-                print("\n".join(shown(part) for part in explain_line(formats, text)))
+                print("\n".join(shown(part) for part in _told(formats, text, outcome)))
     if json_to is not None:
         write_whole(json_to, b"".join(made))
 
@@ -72,7 +75,10 @@ def _lines(line: str | None, log: str | None) -> Iterator[bytes]:
 
 def explain_record(formats: FormatSet, text: bytes) -> dict[str, Any]:
     """The explanation as data: outcome (event, skip, other, blank, reject), format, pattern, kind, fields, counts."""
-    outcome = naive.read_line(formats, text)
+    return _record(formats, text, naive.read_line(formats, text))
+
+
+def _record(formats: FormatSet, text: bytes, outcome: naive.Outcome) -> dict[str, Any]:
     record: dict[str, Any] = {"outcome": outcome.what, "line": text_of(text)}
     if outcome.pattern is not None:
         p = outcome.pattern
@@ -89,7 +95,10 @@ def explain_record(formats: FormatSet, text: bytes) -> dict[str, Any]:
 
 def explain_line(formats: FormatSet, text: bytes) -> Iterator[str]:
     """The explanation, line by line."""
-    outcome = naive.read_line(formats, text)
+    return _told(formats, text, naive.read_line(formats, text))
+
+
+def _told(formats: FormatSet, text: bytes, outcome: naive.Outcome) -> Iterator[str]:
     if outcome.line is not None and outcome.line.ts_kind:
         yield f"time:    {time_text(outcome.line.ts).removesuffix('Z')} ({_STAMPS[outcome.line.ts_kind]})"
     if outcome.pattern is not None and outcome.what == "reject":

@@ -8,43 +8,53 @@ holds open queue ids only.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from mailripple import messages_kernel as kernel
+from mailripple import messages_tables as tables
 from mailripple.parse import layout as L
 from mailripple.parse import text
 from mailripple.parse.build import Kernels
 
 #: Seconds that an event may come after a later one and still enter the fold (DESIGN, law 3).
 LATENESS = 120
-_TABLES = (kernel.MESSAGES, kernel.ATTEMPTS, kernel.HANDED, kernel.SESSIONS)
-_WORDS = kernel.SLOT // 8
+#: Mailers that deliver on the machine itself: no look-up of a destination, no other server to defer it.
+LOCAL_MAILERS = (
+    *(b"local", b"prog", b"*file*", b"*include*", b"discard", b"error"),
+    *(b"virtual", b"lmtp", b"pipe", b"procmail", b"cyrus", b"cyrusv2"),
+)
+_TABLES = (tables.MESSAGES, tables.ATTEMPTS, tables.HANDED, tables.SESSIONS)
+_WORDS = tables.SLOT // 8
 
 
 @functools.cache
 def kernels() -> Kernels:
     """The stitching kernels, compiled or loaded once a process."""
-    return Kernels([text, kernel])
+    return Kernels([text, tables, kernel])
 
 
 class Stitcher:
     """State of the fold for one or several servers.
 
     `relay_mailer` is the hash of the mailer name "relay" and `loopback` the key of ::1 (see `Parser.key`): sendmail's
-    MSP hands mail to the MTA of its own machine with that mailer, and both halves are one message.
+    MSP hands mail to the MTA of its own machine with that mailer, and both halves are one message.  `local_mailers`
+    are the hashes of LOCAL_MAILERS.
     """
 
-    def __init__(self, relay_mailer: int, loopback: int, *, slots: int = 1 << 13) -> None:
+    def __init__(
+        self, relay_mailer: int, loopback: int, local_mailers: Sequence[int] = (), *, slots: int = 1 << 13
+    ) -> None:
         self._kernels = kernels()
-        self._state = np.zeros(kernel.STATE_WORDS, np.int64)
+        self._state = np.zeros(tables.STATE_WORDS, np.int64)
         self._tables: dict[int, npt.NDArray[np.int64]] = {}
         for table in _TABLES:
             self._own(table, np.zeros((slots, _WORDS), np.int64))
-        self._state[kernel.RELAY_MAILER >> 3] = relay_mailer
-        self._state[kernel.LOOPBACK6 >> 3] = loopback
+        self._state[tables.RELAY_MAILER >> 3] = relay_mailer
+        self._state[tables.LOOPBACK6 >> 3] = loopback
+        self._state[tables.LOCAL >> 3 : (tables.LOCAL >> 3) + len(local_mailers)] = local_mailers
 
     def _own(self, table: int, array: npt.NDArray[np.int64]) -> None:
         self._tables[table] = array
@@ -80,7 +90,7 @@ class Stitcher:
     @property
     def remembered(self) -> int:
         """Queue ids in memory."""
-        return int(self._state[(kernel.MESSAGES >> 3) + 2])
+        return int(self._state[(tables.MESSAGES >> 3) + 2])
 
 
 def sorted_by_time(columns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -1,113 +1,60 @@
-"""Kernel of `messages.stitch`: a fold over mail events in the order of their times.
-
-Four open hash tables of 64-byte slots, each with a key in its first word:
-
-    messages    (server, queue id) -> who handed it in, what is still open
-    attempts    (server, queue id, destination) -> the last attempt
-    handed      Message-ID -> queue id, for mail that sendmail's MSP hands to the MTA of the same machine
-    sessions    (server, process) -> authenticated identity; (server, delivery) -> its message and destination
-
-An entry leaves when the message is finished and a while has passed, so memory grows with open queue ids only.  One
-that has had its time is as good as gone even before it is swept out: results do not depend on the size of the tables.
-"""
+"""Kernel of `messages.stitch`: a fold over mail events in the order of their times (tables: `messages_tables`)."""
 
 from __future__ import annotations
 
+from mailripple.messages_tables import (
+    A_KNOWN,
+    A_LAST,
+    A_OPEN,
+    A_PID,
+    A_RUN,
+    ATTEMPTS,
+    BIRTH,
+    DONE,
+    DSN,
+    H_ACCOUNT,
+    H_CLIENT,
+    H_LAST,
+    H_NEXT,
+    H_QUEUE,
+    HANDED,
+    LOCAL,
+    LOCAL_END,
+    LOOPBACK,
+    LOOPBACK6,
+    M_ACCOUNT,
+    M_CLIENT,
+    M_FLAGS,
+    M_LAST,
+    M_LEFT,
+    M_OPEN,
+    M_SENDER,
+    MANAGED,
+    MESSAGES,
+    NOW,
+    ORPHAN,
+    RELAY_MAILER,
+    RETURNED,
+    RUN,
+    SAME_RUN,
+    SAME_TIME,
+    SECOND,
+    SEEN,
+    SESSIONS,
+    SLOT,
+    TAKEN,
+    USE,
+    claim,
+    crowded,
+    find_known,
+    join_keys,
+)
 from mailripple.parse import layout as L
-from mailripple.parse.native import entry, i64, mulmix, part, prefetch, put64, shr
-from mailripple.parse.text import K1, K2, V4_KEY
-
-#: The state block: for each table its address, mask and number of used slots; then the latest time, and the hash of
-#: the mailer's name "relay".
-MESSAGES, ATTEMPTS, HANDED, SESSIONS = 0, 24, 48, 72
-NOW, RELAY_MAILER, LOOPBACK6 = 96, 104, 112
-STATE_WORDS = 15
-SLOT = 64
-
-M_CLIENT, M_ACCOUNT, M_SENDER, M_LAST, M_LEFT, M_OPEN, M_FLAGS = 8, 16, 24, 32, 40, 48, 56
-A_LAST, A_PID, A_OPEN, A_KNOWN, A_RUN = 8, 16, 24, 32, 40
-H_QUEUE, H_CLIENT, H_ACCOUNT, H_LAST, H_NEXT = 8, 16, 24, 32, 40
-#: Bits of M_FLAGS: a from= was seen; a bounce; begun before the log; a line says who handed it in; came back from a
-#: filter; its server's queue manager says from= at each queue run; finished.  Above them the number of the queue run,
-#: how often the queue id was used, and the second at which it was first taken in, to be handed over.
-SEEN, DSN, ORPHAN, TAKEN, RETURNED, MANAGED, DONE = 1, 2, 4, 8, 16, 32, 64
-RUN, USE, BIRTH = 8, 16, 24
-
-SECOND = 1_000_000
-#: A finished message is remembered that long: aliases and other records may still come.
-GRACE = 900 * SECOND
-#: An open one that long after its last record (sendmail gives up after 5 days).
-OPEN_FOR = 6 * 86_400 * SECOND
-#: Records of one process for one destination within that time belong to one attempt.
-SAME_RUN = 900 * SECOND
-#: The same where the log names no process (qmail tries again after 400 s).
-SAME_TIME = 300 * SECOND
-SESSION = 3600 * SECOND
-LOOPBACK = V4_KEY + (127 << 24)
+from mailripple.parse.native import entry, i64, part, prefetch, put64, shr
 
 C_TS, C_CODE, C_SERVER, C_CLIENT, C_NAME = L.COL["ts"], L.COL["code"], L.COL["server"], L.COL["client"], L.COL["name"]
 C_ACCOUNT, C_QUEUE, C_LINK, C_SENDER = L.COL["account"], L.COL["queue"], L.COL["link"], L.COL["sender"]
 C_COUNT, C_PID, C_RELAY, C_FLAGS = L.COL["count"], L.COL["pid"], L.COL["relay"], L.COL["flags"]
-
-
-@part
-def join_keys(a: int, b: int) -> int:
-    """One key of two; never 0."""
-    return mulmix(a ^ K1, b ^ K2) | 1
-
-
-@part
-def find_slot(state: int, table: int, key: int) -> int:
-    """Address of the key's slot, or of the empty slot where it would stand."""
-    base = i64(state + table)
-    mask = i64(state + table + 8)
-    at = shr(key, 1) & mask
-    while i64(base + SLOT * at) != 0 and i64(base + SLOT * at) != key:
-        at = (at + 1) & mask
-    return base + SLOT * at
-
-
-@part
-def message_alive(slot: int, now: int) -> int:
-    """True if more of the message may still come."""
-    idle = now - i64(slot + M_LAST)
-    return idle < GRACE or ((i64(slot + M_OPEN) > 0 or i64(slot + M_LEFT) > 0) and idle < OPEN_FOR)
-
-
-@part
-def alive(state: int, slot: int, table: int, now: int) -> int:
-    """True if the entry may still be needed."""
-    if table == MESSAGES:
-        return message_alive(slot, now)
-    if table == ATTEMPTS:
-        idle = now - i64(slot + A_LAST)
-        return idle < 2 * GRACE or (i64(slot + A_OPEN) and idle < OPEN_FOR)
-    if table == HANDED:  # as long as the message that was handed over, and its id is not another's meanwhile
-        first = find_slot(state, MESSAGES, i64(slot + H_QUEUE))
-        return shr(i64(first + M_FLAGS), USE) == i64(slot + H_LAST) and message_alive(first, now)
-    return now - i64(slot + H_LAST) < SESSION
-
-
-@part
-def find_known(state: int, table: int, key: int, now: int) -> int:
-    """`find_slot`, but an entry that has had its time is emptied (its words but the key are 0)."""
-    slot = find_slot(state, table, key)
-    if i64(slot) != 0 and not alive(state, slot, table, now):
-        for k in range(8, SLOT, 8):
-            put64(slot + k, 0)
-    return slot
-
-
-@part
-def claim(state: int, table: int, key: int, now: int) -> int:
-    """The key's slot, made if it is not known (all words but the key 0)."""
-    slot = find_known(state, table, key, now)
-    if i64(slot) == 0:
-        put64(slot, key)
-        for k in range(8, SLOT, 8):
-            put64(slot + k, 0)
-        put64(state + table + 16, i64(state + table + 16) + 1)
-    return slot
 
 
 @part
@@ -156,14 +103,37 @@ def told_before(state: int, col: int, stride: int, slot: int, link: int) -> int:
 
     Returns DSN if the server announced its own bounce under that name.
     """
-    ts = i64(col + C_TS * stride)
-    origin = find_known(state, MESSAGES, join_keys(i64(col + C_SERVER * stride), link), ts)
+    key = join_keys(i64(col + C_SERVER * stride), link)
+    origin = find_known(state, MESSAGES, key, i64(col + C_TS * stride))
     if i64(origin) == i64(slot):
         return 0
     if i64(origin + M_FLAGS) & TAKEN:
         put64(slot + M_CLIENT, i64(origin + M_CLIENT))
         put64(slot + M_ACCOUNT, i64(origin + M_ACCOUNT))
     return i64(origin + M_FLAGS) & DSN
+
+
+@part
+def is_open(state: int, queue: int, slot: int, now: int) -> int:
+    """Address of the message of that key if it is another one than in `slot` and still waits for delivery, else 0."""
+    if queue == 0 or queue == i64(slot):
+        return 0
+    other = find_known(state, MESSAGES, queue, now)
+    flags = i64(other + M_FLAGS)
+    if flags & MANAGED:  # its end is told, and an alias may have more records than recipients
+        return other if flags & DONE == 0 else 0
+    return other if i64(other + M_LEFT) > 0 or i64(other + M_OPEN) > 0 else 0
+
+
+@part
+def handed_before(state: int, other: int, slot: int, client: int, now: int) -> int:
+    """The message taken in before with the Message-ID of `slot` (address, or 0); one from outside must still wait."""
+    if i64(other + H_QUEUE) == 0 or i64(other + H_QUEUE) == i64(slot):
+        return 0
+    first = find_known(state, MESSAGES, i64(other + H_QUEUE), now)
+    if i64(first + M_CLIENT) == 0 and is_loopback(state, client):
+        return first
+    return is_open(state, i64(other + H_QUEUE), slot, now)
 
 
 @part
@@ -178,7 +148,7 @@ def open_message(state: int, col: int, stride: int, slot: int, nrcpts: int) -> i
     link = i64(col + C_LINK * stride)
     if link != 0 and client == 0:
         known |= told_before(state, col, stride, slot, link)
-        put64(slot + M_FLAGS, known)
+    put64(slot + M_FLAGS, known)
     flags = L.F_DSN if known & DSN else L.F_AGAIN if known & SEEN else 0
     if account == 0:
         account = i64(slot + M_ACCOUNT)
@@ -186,19 +156,21 @@ def open_message(state: int, col: int, stride: int, slot: int, nrcpts: int) -> i
         session = find_known(state, SESSIONS, join_keys(i64(col + C_SERVER * stride), i64(col + C_PID * stride)), ts)
         if i64(session) != 0 and i64(session + H_CLIENT) == client:
             account = i64(session + H_ACCOUNT)
-    if link != 0 and (client == 0 or is_loopback(state, client)):
+    if link != 0:
         handed = join_keys(i64(col + C_SERVER * stride), link)
-        if client == 0:
-            put64(slot + M_LAST, ts)
+        put64(slot + M_LAST, ts)
+        first = 0
+        if client != 0:
+            first = handed_before(state, find_known(state, HANDED, handed, ts), slot, client, ts)
+        if first == 0:
             hand_over(state, handed, slot, ts)
-            known = i64(slot + M_FLAGS)
-        else:
-            other = find_known(state, HANDED, handed, ts)
-            if i64(other + H_QUEUE) != 0 and i64(other + H_QUEUE) != i64(slot):
-                first = find_slot(state, MESSAGES, i64(other + H_QUEUE))
-                flags |= L.F_AGAIN
-                client = i64(first + M_CLIENT)
-                account = i64(first + M_ACCOUNT)
+        elif is_loopback(state, client):
+            flags |= L.F_AGAIN
+            client = i64(first + M_CLIENT)
+            account = i64(first + M_ACCOUNT)
+            if client != 0:
+                put64(first + M_FLAGS, i64(first + M_FLAGS) | RETURNED)
+        known = i64(slot + M_FLAGS)
     if client == 0:
         client = i64(slot + M_CLIENT)
     if known & SEEN and known & MANAGED:
@@ -212,6 +184,17 @@ def open_message(state: int, col: int, stride: int, slot: int, nrcpts: int) -> i
     put64(col + C_CLIENT * stride, client)
     put64(col + C_ACCOUNT * stride, account)
     return flags
+
+
+@part
+def leaves(state: int, mailer: int, relay: int) -> int:
+    """True if the mailer does not deliver on this machine; where none is logged, if there is another machine."""
+    if mailer == 0:
+        return relay != 0 and not is_loopback(state, relay)
+    for k in range(LOCAL, LOCAL_END, 8):
+        if i64(state + k) == mailer:
+            return 0
+    return 1
 
 
 @part
@@ -234,6 +217,8 @@ def deliver(state: int, col: int, stride: int, slot: int) -> int:
     relay = i64(col + C_RELAY * stride)
     if stays_here(state, known, status, mailer, relay) or (link != 0 and i64(col + C_QUEUE * stride) != 0):
         flags |= L.F_INTERNAL
+    elif leaves(state, mailer, relay):
+        flags |= L.F_OUT
     rcpts = i64(col + C_COUNT * stride) >> 40
     if rcpts == 0:  # a result of the whole message, as when it expires
         return flags
@@ -305,18 +290,6 @@ def take_in(state: int, col: int, stride: int) -> int:
         if i64(first + M_FLAGS) != 0:
             inherit(slot, first)
     return 0
-
-
-@part
-def is_open(state: int, queue: int, slot: int, now: int) -> int:
-    """Address of the message of that key if it is another one than in `slot` and still waits for delivery, else 0."""
-    if queue == 0 or queue == i64(slot):
-        return 0
-    other = find_known(state, MESSAGES, queue, now)
-    flags = i64(other + M_FLAGS)
-    if flags & MANAGED:  # its end is told, and an alias may have more records than recipients
-        return other if flags & DONE == 0 else 0
-    return other if i64(other + M_LEFT) > 0 or i64(other + M_OPEN) > 0 else 0
 
 
 @part
@@ -412,6 +385,8 @@ def step(state: int, col: int, stride: int) -> int:
     if kind == L.KIND_START:
         return begin_delivery(state, col, stride)
     if kind == L.KIND_TO and i64(col + C_QUEUE * stride) == 0:
+        if i64(col + C_CLIENT * stride) != 0:  # a sensor's record: it names its client, no id joins it to others
+            return L.F_ATTEMPT | L.F_FIRST
         return end_delivery(state, col, stride)
     key = join_keys(i64(col + C_SERVER * stride), i64(col + C_QUEUE * stride))
     ts = i64(col + C_TS * stride)
@@ -432,11 +407,6 @@ def step(state: int, col: int, stride: int) -> int:
             put64(slot + M_OPEN, 0)
             put64(slot + M_FLAGS, i64(slot + M_FLAGS) | DONE)
     return 0
-
-
-@part
-def crowded(state: int, table: int) -> int:
-    return 2 * i64(state + table + 16) > i64(state + table + 8)
 
 
 @entry
@@ -460,26 +430,3 @@ def stitch(state: int, cols: int, stride: int, begin: int, end: int) -> int:
         put64(col + C_FLAGS * stride, step(state, col, stride))
         put64(state + NOW, max(i64(state + NOW), i64(col + C_TS * stride)))
     return end
-
-
-@entry
-def sweep(state: int, table: int, new: int, mask: int) -> int:
-    """Copy what may still be needed into an empty table of mask + 1 slots; how many that are."""
-    old = i64(state + table)
-    slots = i64(state + table + 8) + 1
-    now = i64(state + NOW)
-    kept = 0
-    for k in range(slots):
-        slot = old + SLOT * k
-        if i64(slot) == 0 or not alive(state, slot, table, now):
-            continue
-        at = shr(i64(slot), 1) & mask
-        while i64(new + SLOT * at) != 0:
-            at = (at + 1) & mask
-        for w in range(0, SLOT, 8):
-            put64(new + SLOT * at + w, i64(slot + w))
-        kept += 1
-    put64(state + table, new)
-    put64(state + table + 8, mask)
-    put64(state + table + 16, kept)
-    return kept

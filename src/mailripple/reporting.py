@@ -61,7 +61,15 @@ def summary_of(result: Result, options: ReportOptions, window_s: int | None = No
     """The report's data from a run's result."""
     names = Names(result.names, result.key, result.ipv6_prefix)
     return summarise(
-        result.counts, names, result.patterns, result.sources, result.notices, result.zone, options, window_s
+        result.counts,
+        result.attempts,
+        names,
+        result.patterns,
+        result.sources,
+        result.notices,
+        result.zone,
+        options,
+        window_s,
     )
 
 

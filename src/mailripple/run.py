@@ -16,12 +16,14 @@ from pathlib import PurePath
 
 import numpy as np
 
+from mailripple import attempts as attempting
 from mailripple import counts as counting
+from mailripple.attempts import AttemptLog, Attempts
 from mailripple.config import ReadOptions
 from mailripple.counts import Counter, Counts
 from mailripple.errors import InputError, Notice, UsageError
 from mailripple.formats import FormatSet, assemble, load_formats
-from mailripple.messages import LATENESS, InOrder, Stitcher
+from mailripple.messages import LATENESS, LOCAL_MAILERS, InOrder, Stitcher
 from mailripple.parse import layout as L
 from mailripple.parse.check import problems
 from mailripple.parse.compile import PatternName, Program, compile_formats
@@ -51,9 +53,10 @@ CONTINUED_S = 7200
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a run gives: counts, the texts of their keys, and what became of every line."""
+    """What a run gives: counts, single attempts, the texts of their keys, and what became of every line."""
 
     counts: Counts
+    attempts: Attempts
     names: dict[int, bytes]
     patterns: tuple[PatternName, ...]
     sources: tuple[SourceTally, ...]
@@ -76,6 +79,7 @@ class Fold:
     since: int | None = None
     until: int | None = None
     counter: Counter = field(default_factory=Counter)
+    log: AttemptLog = field(default_factory=AttemptLog)
     in_order: InOrder = field(default_factory=InOrder)
     name: str = ""
     newest: int = -(1 << 61)
@@ -99,12 +103,13 @@ class Fold:
                 inside &= ts < self.until
             columns = np.ascontiguousarray(columns[:, inside])
         self.counter.count(columns)
+        self.log.take(columns)
 
-    def close(self) -> Counts:
+    def close(self) -> tuple[Counts, Attempts]:
         for ready, _ in self.in_order.rest():
             self.stitcher.step(ready)
             self.count(ready)
-        return self.counter.counts()
+        return self.counter.counts(), self.log.attempts()
 
 
 @dataclass(slots=True)
@@ -152,13 +157,14 @@ class Lane:
         others = [f for f in self.folds if begins >= f.newest - LATENESS * 1_000_000]
         found = max(rotations or others, key=lambda f: f.newest, default=None)
         if found is None:
-            stitcher = Stitcher(self.parser.key(b"relay", 2), self.parser.key(b"::1", 1))
+            key = self.parser.key
+            stitcher = Stitcher(key(b"relay", 2), key(b"::1", 1), [key(mailer, 2) for mailer in LOCAL_MAILERS])
             found = Fold(stitcher, self.since, self.until)
             self.folds.append(found)
         found.name = name
         return found
 
-    def close(self) -> list[Counts]:
+    def close(self) -> list[tuple[Counts, Attempts]]:
         return [fold.close() for fold in self.folds]
 
 
@@ -178,14 +184,16 @@ def formats_for(options: ReadOptions) -> FormatSet:
         raise wrong
     if options.format is None:
         return formats
-    chosen = [f for f in formats.messages if f.id == options.format]
+    named = [f for f in (*formats.messages, *formats.envelopes) if f.subject != "envelope"]
+    chosen = [f for f in named if f.id == options.format]
     if not chosen:
-        known = ", ".join(sorted(f.id for f in formats.messages))
+        known = ", ".join(sorted(f.id for f in named))
         raise UsageError(f"no format {options.format!r}", where="--format", todo=f"use one of: {known}")
     programs = {program for f in chosen for program in f.programs}
     envelopes = [
         replace(e, patterns=tuple(p for p in e.patterns if not p.program or p.program in programs))
         for e in formats.envelopes
+        if e.subject == "envelope"
     ]
     return assemble([*(e for e in envelopes if e.patterns), *chosen])
 
@@ -222,7 +230,7 @@ def read_all(
     ]
     pool = BufferPool()
 
-    def run_lane(number: int) -> list[Counts]:
+    def run_lane(number: int) -> list[tuple[Counts, Attempts]]:
         lane = lanes[number]
         for i in order:
             if tallies[i].mail == (number == 1):
@@ -234,14 +242,21 @@ def read_all(
 
     used = [n for n in (0, 1) if any(t.mail == (n == 1) for t in tallies)]
     with ThreadPoolExecutor(max_workers=2) as workers:
-        parts = [counts for lane in workers.map(run_lane, used) for counts in lane]
+        parts = [part for lane in workers.map(run_lane, used) for part in lane]
     notices += [notice for tally in tallies for notice in tally.notices()]
     names = {k: v for n in used for k, v in lanes[n].parser.names().items()}
     ordered = tuple(tallies[i] for i in order)
     nothing_understood(ordered, program.patterns)
-    key = lanes[used[0]].parser.key
     return Result(
-        counting.merge(parts), names, program.patterns, ordered, tuple(notices), where, key, options.ipv6_prefix
+        counting.merge([counts for counts, _ in parts]),
+        attempting.merge([attempts for _, attempts in parts]),
+        names,
+        program.patterns,
+        ordered,
+        tuple(notices),
+        where,
+        lanes[used[0]].parser.key,
+        options.ipv6_prefix,
     )
 
 

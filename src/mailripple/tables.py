@@ -135,6 +135,20 @@ ATTEMPTS: Final[tuple[Column, ...]] = (
 )
 
 
+#: `attempts.Rows`: the attempts that the models look at one by one.
+KEPT_ATTEMPTS: Final[tuple[Column, ...]] = (
+    Column("ts", "int64", "us since 1970, UTC", "time of the record"),
+    Column("server", "int64", "", "key of the server"),
+    Column("queue", "int64", "", "hash of the queue id"),
+    Column("client", "int64", "", "key of the submitting client, 0 unknown"),
+    Column("account", "int64", "", "key of the authenticated account, 0 none"),
+    Column("sender", "int64", "", "hash of the envelope sender"),
+    Column("domain", "int64", "", "key of the destination domain"),
+    Column("first", "int64", "", "1: first attempt for this destination, else a retry"),
+    Column("status", "int64", "", "index into STATUSES"),
+)
+
+
 def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
     """The Arrow schema of a joint, with unit and meaning as field metadata."""
     import pyarrow as pa

@@ -19,6 +19,7 @@ from mailripple.parse import layout as L
 from mailripple.parse import naive
 from mailripple.parse.compile import compile_formats
 from mailripple.parse.events import Parsed, Parser
+from mailripple.parse.naive_records import Table
 from mailripple.tables import KINDS
 
 PAD = 64
@@ -107,6 +108,7 @@ class Comparison:
     def kernel(self, text: bytes) -> Reading:
         """What the kernel says."""
         out = Reading()
+        self.parser.begin()
         for piece in pieces_of(self.parser, text):
             self.add(out, piece, text)
         return out
@@ -146,8 +148,9 @@ class Comparison:
         """What the reference says."""
         out = Reading()
         at = 0
+        table = Table()
         for line in text.split(b"\n")[:-1]:
-            outcome = naive.read_line(self.formats, line)
+            outcome = naive.read_line(self.formats, line, table)
             if outcome.what == "blank":
                 out.blank += 1
             elif outcome.what == "reject":
@@ -195,7 +198,8 @@ class Comparison:
 
     def _mail_columns(self, f: dict[str, bytes], kind: int, rcpts: int) -> dict[str, int]:
         account = f.get("sasl_user", f.get("user"))
-        sender = f.get("mailer" if kind == L.KIND_TO else "env_from")
+        sensed = "queue_id" not in f and "client_ip" in f
+        sender = f.get("mailer" if kind == L.KIND_TO and not sensed else "env_from")
         if kind in (L.KIND_TO, L.KIND_START):
             count = rcpts << 40
         elif kind == L.KIND_REPEAT:
@@ -220,9 +224,7 @@ class Comparison:
             return self._key(f, "new_queue_id", 2)
         if "new_queue_id" in f:
             return self._key(f, "new_queue_id", 2)
-        client = naive.address(f["client_ip"]) if "client_ip" in f else None
-        remote = client is not None and client.version == 4 and not client.is_loopback
-        return 0 if remote else self._key(f, "msgid", 2)
+        return self._key(f, "msgid", 2)
 
     def name(self, text: bytes) -> int:
         """Key of a name; 0 for none."""
@@ -278,8 +280,10 @@ def _short(one: Verdict | None, other: Verdict | None) -> str:
 
 
 def samples(formats: FormatSet) -> list[bytes]:
-    """The sample lines of the formats."""
-    return [s.line.encode() for p in formats.patterns for s in p.samples]
+    """The sample lines of the formats; those of tables behind their headers."""
+    every = [s for p in formats.patterns for s in p.samples]
+    plain = [s.line.encode() for s in every if not s.header]
+    return plain + [text.encode() for s in every if s.header for text in (s.header, s.line)]
 
 
 def lines_of(path: Path) -> list[bytes]:

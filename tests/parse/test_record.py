@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mailripple.formats.load import FormatSet
 from mailripple.parse import naive
 from mailripple.parse.compile import PatternName
-from mailripple.parse.naive import domain_of
+from mailripple.parse.naive_addresses import domain_of
 from mailripple.parse.record import name_of, record_of, text_of, time_text, values_of
 from mailripple.tables import FIELDS, STATUSES
 from tests.parse.compare import Comparison, joined

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailripple.parse import naive
+from mailripple.parse import naive, naive_addresses
 from mailripple.parse.build import Kernels
 from tests.parse.compare import Place
 from tests.parse.damage import SPECIAL, WORDS
@@ -171,11 +171,11 @@ def test_addresses_end_where_the_reference_says(probes: Kernels, text: bytes, af
     place = Place(text, after=b"\n" + after)
     for quotes in (0, 1):
         found = probes.try_scan_addr(place.p, place.e, quotes)
-        assert place.at(found) == naive.scan_address(text, 0, quotes=bool(quotes))
-    unclosed, state, at = np.zeros(1, np.int64), naive.Unclosed(), 0
+        assert place.at(found) == naive_addresses.scan_address(text, 0, quotes=bool(quotes))
+    unclosed, state, at = np.zeros(1, np.int64), naive_addresses.Unclosed(), 0
     while at < len(text):
         end = place.at(probes.try_skip_addr(place.p + at, place.e, unclosed.ctypes.data))
-        assert end == naive.address_end(text, at, state)
+        assert end == naive_addresses.address_end(text, at, state)
         assert unclosed[0] == state.quote + 2 * state.bracket
         at = end + 1
 

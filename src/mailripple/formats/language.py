@@ -24,6 +24,16 @@ first byte to its last, left to right, without ever going back: the time is line
     {? ...}            an optional group; it begins with literal text and is taken exactly where that text stands
     {keys}             `key=value, key=value, ...` up to the end, in any order; `[pattern.keys]` says what is kept
 
+Formats of records read whole lines.  Their patterns, and those of envelopes, may begin with
+
+    {record}           a JSON object, or a row of the table whose header came before; the pattern's `when` says which
+                       values it must have, its `fields` which values fill which field
+    {columns:tsv}      the header of a table: the names of its columns, by tabs (Zeek); {columns:csv} by commas
+
+and after `{record}`, where `fields` has a `message`, there may stand `{message}` or
+
+    {line}             that text, read as a line of its own
+
 Envelopes (`envelope/*.toml`) also use
 
     {ts:rfc3164}  `Oct 27 01:17:13[.622]`  {ts:iso}  `2024-10-27T01:17:13[.6][+02:00| +0200|Z]`
@@ -95,11 +105,78 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Record:
+    """A JSON object or a row of a table: all of the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """What the pattern wants of the record: its `when` and its `fields`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The header of a table: "tsv" or "csv"."""
+
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
 class Inner:
-    """Read the rest as a line of its own."""
+    """Read the rest, or the message of the record, as a line of its own."""
 
 
-Element = Lit | Until | Typed | Optional | Keys | Message | Inner
+Element = Lit | Until | Typed | Optional | Keys | Message | Record | Pick | Columns | Inner
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A record must have a value at `path`: one of `values`, or any if there are none."""
+
+    path: str
+    values: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A field, or the "message", is the record's value at `path`, read as `type`, unless it is filled already."""
+
+    field: str
+    path: str
+    type: str
+
+
+#: How the value of a record can be read; the default goes by the field.
+RECORD_TYPES = ("text", "ip", "addr", "addrs", "time", "ms", "us", "ns", "message")
+_READ_AS = {"client_ip": "ip", "relay_ip": "ip", "env_from": "addr", "env_rcpt": "addrs", "ts": "time"}
+
+
+def parse_wanted(field: str, value: str | list[str], where: str) -> tuple[Wanted, ...]:
+    """Read one line of a pattern's `fields`: `field = "path"`, `"path as type"`, or a list of these.
+
+    A path names the keys from the outside in, with dots between them: `dns.rrname`; `a[].b` is in the first element of
+    an array; `=TEXT` is that text itself.  Types: text, ip, addr, addrs (a list), message; time (ISO 8601, or seconds
+    since 1970 with a fraction), ms, us, ns (since 1970).
+    """
+    if field != "message":
+        _check_field(field, where)
+    found = []
+    for one in [value] if isinstance(value, str) else value:
+        path, _, kind = one.partition(" as ")
+        kind = kind or ("message" if field == "message" else _READ_AS.get(field, "text"))
+        if kind not in RECORD_TYPES or (kind == "message") != (field == "message"):
+            raise FormatError(f"{field!r} cannot be read as {kind!r}", where=where, todo=f"use one of {RECORD_TYPES}")
+        found.append(Wanted(field, path, kind))
+    return tuple(found)
+
+
+def split_path(path: str) -> tuple[bytes, ...]:
+    """The keys of a path, from the outside in; `[]` stands for the elements of an array."""
+    return tuple(part for key in path.split(".") for part in _array_marks(key.encode()))
+
+
+def _array_marks(key: bytes) -> tuple[bytes, ...]:
+    return (key.removesuffix(b"[]"), b"[]") if key.endswith(b"[]") else (key,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +190,19 @@ class Key:
     field: str
     type: str
     ends: bytes
+
+
+def readings(keys: tuple[bytes, ...]) -> list[tuple[bytes, ...]]:
+    """The ways in which a path can stand in a record: `a.b` as the key b in the object a, or as one key."""
+    if len(keys) == 1:
+        return [keys]
+    return [
+        reading
+        for rest in readings(keys[1:])
+        for reading in (
+            [(keys[0], *rest)] + ([(keys[0] + b"." + rest[0], *rest[1:])] if b"[]" not in (keys[0], rest[0]) else [])
+        )
+    ]
 
 
 def parse_pattern(text: str, where: str = "pattern") -> tuple[Element, ...]:
@@ -201,6 +291,8 @@ def _group(tokens: list[tuple[str, bytes]], at: int, where: str, *, inside: bool
             return _join(items), at
         else:
             items.append(_element(text.decode(), where))
+            if isinstance(items[-1], Record):
+                items.append(Pick())
     if inside:
         raise FormatError("'{?' without '}'", where=where)
     return _join(items), at
@@ -211,8 +303,12 @@ def _element(text: str, where: str) -> Element:
         return Keys()
     if text == "message":
         return Message()
+    if text == "record":
+        return Record()
     if text == "line":
         return Inner()
+    if text in ("columns:tsv", "columns:csv"):
+        return Columns(text[-3:])
     field, _, kind = text.partition(":")
     _check_field(field, where)
     if not kind:

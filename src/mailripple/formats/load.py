@@ -16,15 +16,29 @@ from typing import Any
 import msgspec
 
 from mailripple.errors import FormatError
-from mailripple.formats.language import Element, Key, parse_key, parse_pattern
+from mailripple.formats.language import (
+    Columns,
+    Condition,
+    Element,
+    Key,
+    Record,
+    Wanted,
+    parse_key,
+    parse_pattern,
+    parse_wanted,
+)
 from mailripple.tables import FIELDS, KINDS, REFUSALS, STATUSES
 
 
 class Sample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A log line and the fields of the event that it gives (none for a skipped line)."""
+    """A log line and the fields of the event that it gives (none for a skipped line).
+
+    `header` the line that names the columns, for the row of a table.
+    """
 
     line: str
     event: dict[str, Any] = {}
+    header: str = ""
 
 
 class _RawPattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,6 +52,8 @@ class _RawPattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     over: list[str] = []
     note: str = ""
     refuse: str = ""
+    when: dict[str, str | list[str]] = {}
+    fields: dict[str, str | list[str]] = {}
 
 
 class _RawFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,6 +99,8 @@ class Pattern:
     more: tuple[tuple[Element, ...], ...] = ()
     refuse: str = ""
     line: int = 0
+    when: tuple[Condition, ...] = ()
+    wanted: tuple[Wanted, ...] = ()
 
     @property
     def id(self) -> str:
@@ -111,6 +129,12 @@ class Format:
         every = (((p.items, *p.more), p) for p in self.patterns)
         spread = [(ways, p) for ways, p in every]
         return tuple((ways[k], p) for k in range(most + 1) for ways, p in spread if k < len(ways))
+
+    @property
+    def whole(self) -> bool:
+        """True for an envelope, and for a format of records: both read lines from their first byte."""
+        begins = (p.items[0] for p in self.patterns if p.items)
+        return self.subject == "envelope" or any(isinstance(first, Record | Columns) for first in begins)
 
     @property
     def own(self) -> bool:
@@ -175,11 +199,18 @@ def _pattern(raw: _RawFormat, p: _RawPattern, path: str, line: int) -> Pattern:
     items, *more = (parse_pattern(beginning + p.match, where) for beginning in raw.prefix or [""])
     keys = tuple(parse_key(name, value, where) for name, value in p.keys.items())
     rules = tuple(_rule(rule, where) for rule in p.status)
-    samples = tuple(p.sample)
-    over, beginnings = tuple(p.over), tuple(more)
-    return Pattern(
-        raw.id, p.name, p.kind, items, keys, rules, p.program, samples, p.match, over, beginnings, p.refuse, line
-    )
+    over, beginnings, samples = tuple(p.over), tuple(more), tuple(p.sample)
+    when = tuple(_condition(path, value) for path, value in p.when.items())
+    wanted = tuple(w for name, value in p.fields.items() for w in parse_wanted(name, value, where))
+    said = (keys, rules, p.program, samples, p.match, over, beginnings, p.refuse, line, when, wanted)
+    return Pattern(raw.id, p.name, p.kind, items, *said)
+
+
+def _condition(path: str, value: str | list[str]) -> Condition:
+    """`"*"`: any value; a text or a list of texts: one of these."""
+    if value == "*":
+        return Condition(path, ())
+    return Condition(path, tuple(v.encode() for v in ([value] if isinstance(value, str) else value)))
 
 
 def _rule(rule: list[str], where: str) -> StatusRule:
@@ -214,10 +245,10 @@ def load_formats(extra: Sequence[Path] = ()) -> FormatSet:
 
 def assemble(found: Sequence[Format]) -> FormatSet:
     """Order the formats; a format that comes later takes a program over from an earlier one."""
-    envelopes = tuple(sorted((f for f in found if f.subject == "envelope"), key=lambda f: f.rank))
+    envelopes = tuple(sorted((f for f in found if f.whole), key=lambda f: f.rank))
     messages: list[Format] = []
     taken: set[str] = set()
-    for f in reversed([f for f in found if f.subject != "envelope"]):
+    for f in reversed([f for f in found if not f.whole]):
         programs = tuple(p for p in f.programs if p not in taken)
         taken.update(programs)
         messages.append(replace(f, programs=programs))

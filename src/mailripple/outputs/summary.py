@@ -16,11 +16,16 @@ import numpy.typing as npt
 
 from mailripple import __version__
 from mailripple import counts as counting
+from mailripple.attempts import Attempts
 from mailripple.config import ReportOptions
 from mailripple.counts import Counts
 from mailripple.errors import Notice, UsageError
+from mailripple.models.evidence import DomainA, Material
 from mailripple.models.findings import Findings
+from mailripple.models.minutes import minutes_of, queries_of
 from mailripple.models.servers import MailServer, given_mail_servers, infer_mail_servers
+from mailripple.models.study import study
+from mailripple.outputs.relations import findings_json
 from mailripple.outputs.safe import shown
 from mailripple.parse.compile import PatternName
 from mailripple.parse.record import time_text
@@ -76,6 +81,7 @@ class Summary:
                 "first": time_text(self.first) if self.first is not None else None,
                 "last": time_text(self.last) if self.last is not None else None,
             },
+            **(findings_json(self.findings) if self.findings is not None else {}),
             "totals": self.totals,
             "assumed": {
                 "zone": self.zone.name,
@@ -130,6 +136,7 @@ class Names:
 
 def summarise(
     counts: Counts,
+    attempts: Attempts,
     names: Names,
     patterns: Sequence[PatternName],
     sources: Sequence[SourceTally],
@@ -141,9 +148,18 @@ def summarise(
     """Everything that a report shows."""
     totals = counting.entity_totals(counts.cells)
     servers, note = find_mail_servers(counts, names, totals, options)
-    series = make_series(counts, [s.key for s in servers], window_s)
+    keys = [s.key for s in servers]
+    series = make_series(counts, keys, window_s)
+    top_domain = find_domain_a(totals, names)
+    material = Material(
+        minutes_of(counts, keys), attempts, top_domain, names.text, lambda moment: clock_time(moment, where), note
+    )
     numbers: dict[str, int | None] = {name: counts.total(name) for name in counting.METRIC_NAMES}
     numbers["mail.failed"] = counts.total("mail.failed")
+    curve = deferred_series(counts, attempts, top_domain, series)
+    if top_domain is not None and curve is not None:
+        series.columns["mail.deferred.A"] = curve
+        numbers["mail.deferred.A"] = top_domain.deferred
     dq = _queries(totals, [s.key for s in servers]) if servers else None
     numbers |= {"D_q": dq, "N_from": numbers["mail.from"], "N_to": numbers["mail.to"], "N_SS": numbers["mail.sent"]}
     numbers |= {"N_SD": numbers["mail.deferred"], "N_SX": numbers["mail.failed"], "N_P": numbers["pop.login"]}
@@ -170,6 +186,7 @@ def summarise(
         ],
         list(notices),
         counts.capped,
+        findings=study(material),
     )
 
 
@@ -229,7 +246,7 @@ def make_series(counts: Counts, servers: Sequence[int], window_s: int | None) ->
     index = minutes // step - first
     columns: dict[str, npt.NDArray[np.int64]] = {}
     if servers:
-        columns["D_q"] = _dq_series(counts, servers, first, step, size)
+        columns["D_q"] = queries_of(counts, servers, first, step, size)
     for i, name in enumerate(counting.METRIC_NAMES):
         values = counts.values[dated, i]
         if values.any():
@@ -237,16 +254,29 @@ def make_series(counts: Counts, servers: Sequence[int], window_s: int | None) ->
     return Series(first * step * 60, chosen, columns)
 
 
-def _dq_series(counts: Counts, servers: Sequence[int], first: int, step: int, size: int) -> npt.NDArray[np.int64]:
+def deferred_series(
+    counts: Counts, attempts: Attempts, top: DomainA | None, series: Series
+) -> npt.NDArray[np.int64] | None:
+    """Deferred records of domain A a window (Figure 2); None where single records are not kept that far back.
+
+    Windows of ten minutes and more come from the counts, smaller ones from the single records.
+    """
+    if top is None or not series.columns:
+        return None
+    size = len(next(iter(series.columns.values())))
     out = np.zeros(size, np.int64)
-    keys = np.array(servers, np.int64)
-    for rows in counts.cells.parts():
-        mine = rows[((rows["tag"] & 0xFF) == counting.DNS_CLIENT) & np.isin(rows["key"], keys)]
-        for minute in range(10):
-            index = ((mine["tag"] >> 8) * 10 + minute) // step - first
-            used = mine["n"][:, minute] > 0
-            np.add.at(out, index[used], mine["n"][used, minute].astype(np.int64))
-    return out
+    if series.window_s % counting.WINDOW_S == 0:
+        column = counting.ENTITY_METRICS.index("mail.deferred")
+        for rows in counts.cells.parts():
+            mine = rows[((rows["tag"] & 0xFF) == counting.DOMAIN) & (rows["key"] == top.key)]
+            index = ((mine["tag"] >> 8) * counting.WINDOW_S - series.start) // series.window_s
+            np.add.at(out, index, mine["n"][:, column].astype(np.int64))
+        return out
+    rows_of = attempts.deferred
+    if not rows_of.complete:
+        return None
+    at = rows_of["ts"][rows_of["domain"] == top.key] // 1_000_000
+    return out + np.bincount((at - series.start) // series.window_s, minlength=size)
 
 
 def top_entities(
@@ -322,6 +352,22 @@ def _skips(sources: Sequence[SourceTally], patterns: Sequence[PatternName], name
     blank = sum(t.blank for t in sources)
     found += [{"format": "", "pattern": "blank line", "lines": blank}] if blank else []
     return sorted(found, key=lambda s: (-int(s["lines"]), str(s["format"]), str(s["pattern"])))
+
+
+def find_domain_a(totals: npt.NDArray[Any], names: Names) -> DomainA | None:
+    """The destination with the most deferred records; among equals the first by name."""
+    column = counting.ENTITY_METRICS.index("mail.deferred")
+    rows = totals[(totals["tag"] == counting.DOMAIN) & (totals["n"][:, column] > 0)]
+    if not len(rows):
+        return None
+    top = rows[rows["n"][:, column] == rows["n"][:, column].max()]
+    key = min(top["key"].tolist(), key=names.text)
+    return DomainA(key, int(rows["n"][:, column].max()), int(rows["n"][:, column].astype(np.int64).sum()))
+
+
+def clock_time(moment: int, where: Zone) -> str:
+    """A moment (us, UTC) as the log's clock showed it."""
+    return local_time(moment // 1_000_000, where)
 
 
 def local_time(second: int, where: Zone) -> str:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mailripple.outputs.relations import print_relations
 from mailripple.outputs.safe import shown
 from mailripple.outputs.summary import Series, Summary, local_time
 
@@ -24,6 +25,7 @@ _CURVES = (
     ("mail.to", "N_to", "delivery records"),
     ("mail.sent", "N_SS", "delivered"),
     ("mail.deferred", "N_SD", "deferred"),
+    ("mail.deferred.A", "A", "deferred, domain A"),
     ("mail.failed", "N_SX", "failed for good"),
     ("pop.login", "N_P", "POP3 log-ins"),
 )
@@ -36,10 +38,14 @@ def print_summary(summary: Summary, out: IO[str], width: int | None = None) -> N
 
 def show(console: Console, summary: Summary) -> None:
     """Print the report on a console."""
-    console.print(Text(headline(summary), style="bold"))
+    if summary.findings is not None:
+        console.print(Text(summary.findings.headline, style="bold"))
+    console.print(Text(headline(summary), style="dim" if summary.findings is not None else "bold"))
     console.print()
     _curves(console, summary)
     _balance(console, summary)
+    if summary.findings is not None:
+        print_relations(console, summary.findings)
     _entities(console, "Most deferred destinations", summary.domains, "rcpt_domain", _DOMAIN_COLUMNS)
     _entities(console, "Busiest mail clients", summary.clients, "client_ip", _CLIENT_COLUMNS)
     _entities(console, "Busiest accounts", summary.accounts, "account", _CLIENT_COLUMNS)

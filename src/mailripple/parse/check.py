@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from mailripple.errors import FormatError
 from mailripple.formats.load import Format, FormatSet, Pattern, Sample
 from mailripple.parse import naive
+from mailripple.parse.naive_records import Table
 from mailripple.parse.record import time_text, values_of
 
 _ENVELOPE_FIELDS = ("host", "program", "pid", "repeat")
@@ -33,7 +34,7 @@ def problems(formats: FormatSet, only: Format | None = None) -> Iterator[FormatE
 def _problem(formats: FormatSet, f: Format, pattern: Pattern, sample: Sample) -> tuple[str, str] | None:
     if f.subject == "envelope":
         return _envelope_problem(f, pattern, sample)
-    outcome = naive.read_line(formats, sample.line.encode())
+    outcome = naive.read_line(formats, sample.line.encode(), table_of(formats, sample))
     if outcome.pattern is None or outcome.line is None:
         return "a sample is not understood", f"outcome {outcome.what!r}"
     if outcome.pattern.id != pattern.id:
@@ -51,9 +52,19 @@ def _problem(formats: FormatSet, f: Format, pattern: Pattern, sample: Sample) ->
     return None
 
 
+def table_of(formats: FormatSet, sample: Sample) -> Table:
+    """The table that the sample's header announces."""
+    table = Table()
+    if sample.header:
+        naive.read_line(formats, sample.header.encode(), table)
+    return table
+
+
 def _also(formats: FormatSet, f: Format, sample: Sample) -> list[Pattern]:
     """Patterns of the format that fit the sample, behind the envelope that takes it."""
     text = sample.line.encode().rstrip(b"\r ")
+    if f.whole:
+        return []  # one list of patterns, in their order, for all records
     for envelope in formats.envelopes:
         for pattern in envelope.patterns:
             line = naive.Line(text)

@@ -14,7 +14,21 @@ import numpy as np
 import numpy.typing as npt
 
 from mailripple.errors import FormatError
-from mailripple.formats.language import Element, Inner, Key, Keys, Lit, Message, Optional, Typed, Until
+from mailripple.formats.language import (
+    Columns,
+    Element,
+    Inner,
+    Key,
+    Keys,
+    Lit,
+    Message,
+    Optional,
+    Pick,
+    Record,
+    Typed,
+    Until,
+    split_path,
+)
 from mailripple.formats.load import FormatSet, Pattern
 from mailripple.parse import layout as L
 from mailripple.tables import KINDS
@@ -58,7 +72,8 @@ class Program:
     """A compiled set of formats: all that the kernel needs of them.
 
     `ops` (rows, 6) int64; `literals` bytes; `switch` (256,) row at which a line with that first byte begins;
-    `programs` name -> row; `patterns` what they are called, in the order of their numbers.
+    `programs` name -> row; `patterns` what they are called, in the order of their numbers; `rows` the row at which
+    the rows of tables begin; `paths` where in a record values are wanted, in the order of their numbers.
     """
 
     ops: npt.NDArray[np.int64]
@@ -66,6 +81,8 @@ class Program:
     switch: npt.NDArray[np.int64]
     programs: dict[str, int]
     patterns: tuple[PatternName, ...]
+    rows: int = 0
+    paths: tuple[tuple[bytes, ...], ...] = ()
 
 
 class PatternName(NamedTuple):
@@ -84,6 +101,7 @@ class PatternName(NamedTuple):
 class _Assembler:
     rows: list[list[int]] = field(default_factory=list)
     literals: bytearray = field(default_factory=bytearray)
+    paths: dict[str, int] = field(default_factory=dict)
     depth: int = 0
     deepest: int = 0
 
@@ -98,6 +116,12 @@ class _Assembler:
             at = len(self.literals)
             self.literals += text
         return at
+
+    def path(self, path: str) -> int:
+        """Number of a path into records."""
+        if path not in self.paths and len(self.paths) == L.MAX_PATHS:
+            raise FormatError(f"the formats want more than {L.MAX_PATHS} values of records", where=path)
+        return self.paths.setdefault(path, len(self.paths))
 
     def literal(self, op: int, text: bytes, slot: int = -1, *, extra: int = 0) -> int:
         head = text[:8]
@@ -117,10 +141,11 @@ def compile_formats(formats: FormatSet) -> Program:
     out.row(L.FAIL)
     number = {p.id: i for i, p in enumerate(formats.patterns)}
     programs: dict[str, int] = {}
-    before = {name for f in formats.envelopes for p in f.patterns for name in _fields(p.items)}
+    envelopes = [p for f in formats.envelopes for p in f.patterns]
+    before = {name for p in envelopes if isinstance(p.items[-1], Message) for name in _fields(p.items)}
     for f in (*formats.envelopes, *formats.messages):
         for pattern in f.patterns:
-            _check(pattern, before if f.subject != "envelope" else None)
+            _check(pattern, None if f.whole else before)
     for f in formats.messages:
         at = len(out.rows)
         _alternatives(out, list(f.ways), number, programs)
@@ -128,11 +153,16 @@ def compile_formats(formats: FormatSet) -> Program:
             programs[name] = at
     in_messages, out.deepest = out.deepest, 0
     switch = _switch(out, formats, number, programs)
+    records = [p for p in envelopes if isinstance(p.items[0], Record)]
+    rows = len(out.rows) if records else 0
+    if records:
+        _alternatives(out, [(p.items, p) for p in records], number, programs)
     if in_messages + out.deepest > L.STACK_DEPTH:
         raise FormatError("patterns begin alike too often", why=f"more than {L.STACK_DEPTH} branch off one another")
-    envelopes = {f.id for f in formats.envelopes}
-    names = tuple(PatternName(p.format, p.name, p.kind, p.format in envelopes) for p in formats.patterns)
-    return Program(np.array(out.rows, np.int64), bytes(out.literals), switch, programs, names)
+    whole = {f.id for f in formats.envelopes if f.subject == "envelope"}
+    names = tuple(PatternName(p.format, p.name, p.kind, p.format in whole) for p in formats.patterns)
+    paths = tuple(split_path(path) for path in out.paths)
+    return Program(np.array(out.rows, np.int64), bytes(out.literals), switch, programs, names, rows, paths)
 
 
 def _check(pattern: Pattern, before: set[str] | None) -> None:
@@ -150,6 +180,7 @@ def _check(pattern: Pattern, before: set[str] | None) -> None:
         if isinstance(item, Until) and item.field in _ADDRESSES and item.text[:1].isdigit():
             raise wrong("an address cannot be followed by a digit", "use {client_ip:ip}")
     named = any(isinstance(i, Until | Typed) and i.field == "program" for i in pattern.items)
+    named = named or any(w.field == "program" for w in pattern.wanted)
     if isinstance(pattern.items[-1], Message) and not pattern.program and not named:
         raise wrong("nobody says whose {message} it is", "read {program:program} before it, or set program = '...'")
     twice = {name for way in (pattern.items, *pattern.more) for name in _fields(way)} & (before or set())
@@ -193,6 +224,8 @@ def _first_bytes(items: tuple[Element, ...]) -> frozenset[int]:
         return frozenset(first.text[:1])
     if isinstance(first, Optional):
         return _first_bytes(first.items) | _first_bytes(items[1:])
+    if isinstance(first, Record):
+        return frozenset(b"{")
     if isinstance(first, Typed) and first.type in ("iso", "spaced", "dmy", "epoch", "win", "int"):
         return frozenset(_DIGITS)
     if isinstance(first, Typed) and first.type == "long":
@@ -233,7 +266,7 @@ def _shared(left: tuple[Element, ...], right: tuple[Element, ...]) -> bool:
     a, b = left[0], right[0]
     if isinstance(a, Lit) and isinstance(b, Lit):
         return a.text[:1] == b.text[:1]
-    if a != b or any(isinstance(i, Keys | Message | Inner) for i in _flat(a)):
+    if a != b or any(isinstance(i, Keys | Message | Pick | Inner) for i in _flat(a)):
         return False  # keys and messages are read by means of their pattern's own tables
     return not _fields([a]) & (_fields(left[1:]) | _fields(right[1:]))  # what is read again may be read in vain
 
@@ -324,10 +357,54 @@ def _element(
         _keys(out, pattern.keys)
     elif isinstance(item, Typed):
         _typed(out, item)
+    elif isinstance(item, Record):
+        out.row(L.RECORD)
+    elif isinstance(item, Pick):
+        _pick(out, pattern)
+    elif isinstance(item, Columns):
+        out.row(L.COLUMNS_OP, d=L.TSV if item.type == "tsv" else L.CSV)
     elif isinstance(item, Inner):
-        out.row(L.ENTER, a=1)
+        out.row(L.ENTER if pattern.wanted else L.NEST, a=1)
     else:
+        if pattern.wanted:
+            out.row(L.ENTER, b=0 if pattern.program else 1)
         _message(out, pattern, programs)
+
+
+_READ_AS = {
+    "text": L.P_TEXT,
+    "ip": L.P_IP,
+    "addr": L.P_ADDR,
+    "addrs": L.P_ADDRS,
+    "time": L.P_TIME,
+    "ms": L.P_MS,
+    "us": L.P_US,
+    "ns": L.P_NS,
+    "message": L.P_MESSAGE,
+}
+
+
+def _pick(out: _Assembler, pattern: Pattern) -> None:
+    """The row and a row for each value that is asked for or wanted; see `pick.pick` for how they are packed."""
+    tests = [t for c in pattern.when for t in _tests(c.path, c.values)]
+    first = sorted(pattern.wanted, key=lambda w: w.field not in {"ts", "message"})  # only these can fail
+    out.row(L.PICK, a=len(tests) + len(first), b=len(tests))
+    for path, value, flags in tests:
+        out.literal(L.FAIL, value, extra=out.path(path) << 32 | flags << 48)
+    for w in first:
+        slot = -1 if w.type == "message" or w.field == "ts" else slot_of(w.field)
+        if w.path.startswith("="):
+            text = w.path[1:].encode()
+            out.row(L.FAIL, a=L.P_GIVEN, b=out.place(text), c=len(text), slot=slot)
+            continue
+        out.row(L.FAIL, a=_READ_AS[w.type], b=out.path(w.path), slot=slot)
+
+
+def _tests(path: str, values: tuple[bytes, ...]) -> list[tuple[str, bytes, int]]:
+    """(path, text, flags) of a condition: 1 the last text for the path, 2 any text."""
+    if not values:
+        return [(path, b"", 3)]
+    return [(path, value, int(k == len(values) - 1)) for k, value in enumerate(values)]
 
 
 def _typed(out: _Assembler, item: Typed) -> None:

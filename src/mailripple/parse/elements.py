@@ -23,6 +23,8 @@ from mailripple.parse.emit import (
     slot_end,
 )
 from mailripple.parse.native import i64, part, put8, put64, u8
+from mailripple.parse.objects import read_record
+from mailripple.parse.rows import read_columns
 from mailripple.parse.text import (
     V4_KEY,
     equal,
@@ -238,7 +240,7 @@ def read_labels(ctx: int, slot: int, p: int, e: int) -> int:
     The number is believed where it leads to the next one: a label may hold brackets.  Where bytes were escaped the
     label is longer than it says and goes on to the next bracket.
     """
-    begin = i64(ctx + L.SIDE) + i64(ctx + L.SIDE_N)
+    begin = i64(ctx + L.SIDE) + max(i64(ctx + L.SIDE_N), i64(ctx + L.SIDE_KEPT))
     out = begin
     start = p
     while p < e and u8(p) == 40:
@@ -252,7 +254,7 @@ def read_labels(ctx: int, slot: int, p: int, e: int) -> int:
                 put8(out, 46)
                 out += 1
             keep(ctx, slot, begin, out)
-            put64(ctx + L.SIDE_N, i64(ctx + L.SIDE_N) + out - begin)
+            put64(ctx + L.SIDE_N, out - i64(ctx + L.SIDE))
             return p
         stop = p + n
         if stop >= e or u8(stop) != 40:
@@ -340,6 +342,10 @@ def step_rare(ctx: int, op: int, row: int, p: int, e: int) -> int:
         stop = slot_end(ctx, slot)
         keep_address(ctx, slot, start, stop, address_key(ctx, start, stop))
         return p
+    if op == L.RECORD:
+        return read_record(ctx, p, e)
+    if op == L.COLUMNS_OP:
+        return read_columns(ctx, i64(row + 32), p, e)
     return -1
 
 

@@ -297,15 +297,13 @@ def emit_mail(ctx: int, col: int, stride: int, count: int, kind: int) -> int:
     have = i64(ctx + L.HAVE)
     account = L.SLOT_SASL if have & (1 << L.SLOT_SASL) else L.SLOT_USER
     link = L.SLOT_MSGID if kind == L.KIND_MSGID else L.SLOT_NEW_QID
-    if kind == L.KIND_FROM:  # only mail that comes from this machine itself can be in its second queue
-        client = i64(col + 4 * stride)
-        local = client == 0 or client >= 2 * V4_KEY or client >> 24 == (V4_KEY >> 24) + 127
-        if have & (1 << L.SLOT_NEW_QID) == 0:
-            link = L.SLOT_MSGID if local else -1
+    if kind == L.KIND_FROM and have & (1 << L.SLOT_NEW_QID) == 0:
+        link = L.SLOT_MSGID
     put64(col + 6 * stride, slot_name(ctx, account))
     put64(col + 7 * stride, slot_hash(ctx, L.SLOT_QID))
-    put64(col + 8 * stride, slot_hash(ctx, link) if link >= 0 else 0)
-    put64(col + 9 * stride, slot_lower_hash(ctx, L.SLOT_MAILER if kind == L.KIND_TO else L.SLOT_FROM))
+    put64(col + 8 * stride, slot_hash(ctx, link))
+    sensed = have & (1 << L.SLOT_QID) == 0 and have & (1 << L.SLOT_CLIENT) != 0
+    put64(col + 9 * stride, slot_lower_hash(ctx, L.SLOT_MAILER if kind == L.KIND_TO and not sensed else L.SLOT_FROM))
     put64(col + 10 * stride, count)
     put64(col + 11 * stride, slot_number(ctx, L.SLOT_PID, 1 << 40))
     put64(col + 12 * stride, i64(ctx + L.RELAY_KEY) if have & (1 << L.SLOT_RELAY_IP) else 0)

@@ -15,12 +15,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mailripple.parse import clock, elements, emit, keys, machine, text
+from mailripple.formats.language import readings
+from mailripple.parse import clock, elements, emit, keys, machine, objects, pick, rows, text
 from mailripple.parse import layout as L
 from mailripple.parse.build import Kernels
 from mailripple.parse.compile import PatternName, Program
 
 IntArray = npt.NDArray[np.int64]
+#: A table: its kind (see `layout.TSV`), and for each column the number of the value that it is, or -1.
+Shape = tuple[int, tuple[int, ...]]
 
 #: Names kept as text; beyond that many only their keys are counted, and the report says so.
 MAX_NAMES = 1 << 22
@@ -101,7 +104,7 @@ class Parsed:
 @functools.cache
 def kernels() -> Kernels:
     """The parsing kernels, compiled or loaded once a process."""
-    return Kernels([text, clock, emit, elements, keys, machine])
+    return Kernels([text, clock, emit, objects, rows, elements, pick, keys, machine])
 
 
 class Parser:
@@ -156,7 +159,12 @@ class Parser:
         self._set(L.SEEN_REST, -1)  # no stamp was seen: four bytes are never -1
         if self._wide:
             self._own(L.WIDE, np.zeros((capacity, L.NSLOTS, 2), np.int32))
-        self._own(L.SIDE, np.zeros(4 * L.MAX_LINE + _PADDING, np.uint8))
+        self._own(L.VALUES, np.zeros((L.MAX_PATHS, 4), np.int64))
+        self._own(L.NESTING, np.zeros((L.MAX_DEPTH + 1, 2), np.int64))
+        self._own(L.COLUMN_OF, np.zeros(L.MAX_COLUMNS, np.int64))
+        self._beside(4 * L.MAX_LINE)
+        self._set(L.ROWS, self.program.rows)
+        self._paths()
         self._programs()
         self._own(L.DICT, np.zeros((self._slots, 2), np.int64))
         self._set(L.DICT_MASK, self._slots - 1)
@@ -164,20 +172,49 @@ class Parser:
         self._arena(1 << 20)
 
     def _programs(self) -> None:
-        size = 256
-        while size < 4 * len(self.program.programs):
-            size *= 2
-        table = np.zeros((size, 2), np.int64)
+        found: dict[int, int] = {}
         for program, row in self.program.programs.items():
             name = program.removeprefix("*").encode()  # "*/smtp" stands under its end, see `machine.dispatch`
             text = np.frombuffer(name + bytes(_PADDING), np.uint8)
-            key = self._kernels.program_hash(text.ctypes.data, len(name))
+            found[self._kernels.program_hash(text.ctypes.data, len(name))] = row
+        self._hashed(L.PROGRAMS, L.PROGRAM_MASK, found)
+
+    def _beside(self, size: int) -> None:
+        """Room for text that is not in the part as it stands: of a line, or in a wide parser of a part."""
+        self._own(L.SIDE, np.zeros(size + _PADDING, np.uint8))
+        self._set(L.SIDE_CAP, size)
+
+    def _paths(self) -> None:
+        """The table of the places that the formats want: [hash, number]; places on the way have MAX_PATHS."""
+        found: dict[int, int] = {}
+        for number, path in enumerate(self.program.paths):
+            for reading in readings(path):
+                places = [self._place(reading[: k + 1]) for k in range(len(reading))]
+                found |= {at: L.MAX_PATHS for at in places[:-1] if at not in found}
+                found[places[-1]] = number
+        self._hashed(L.PATHS, L.PATHS_MASK, found)
+
+    def _place(self, path: tuple[bytes, ...]) -> int:
+        """Hash of a place in a record, as the kernel finds it."""
+        at = objects.ROOT
+        for key in path:
+            text = np.frombuffer(key + bytes(_PADDING), np.uint8)
+            at = int(self._kernels.place_of(text.ctypes.data, -1 if key == b"[]" else len(key), at))
+        return at
+
+    def _hashed(self, where: int, mask: int, found: dict[int, int]) -> None:
+        """A table of [key, number] that the kernel can search."""
+        size = 256
+        while size < 4 * len(found):
+            size *= 2
+        table = np.zeros((size, 2), np.int64)
+        for key, number in found.items():
             at = key & (size - 1)
             while table[at, 0]:
                 at = (at + 1) & (size - 1)
-            table[at] = (key, row)
-        self._own(L.PROGRAMS, table)
-        self._set(L.PROGRAM_MASK, size - 1)
+            table[at] = (key, number)
+        self._own(where, table)
+        self._set(mask, size - 1)
 
     def _arena(self, size: int) -> None:
         new = np.zeros(size + _PADDING, np.uint8)
@@ -212,7 +249,8 @@ class Parser:
         return int(self._kernels.key_of(self._ctx.ctypes.data, buffer.ctypes.data, len(text), kind))
 
     def base(self, name: str) -> int:
-        """Set the server of lines that name no host; its key."""
+        """Begin a source: the server of its lines that name no host.  Gives that server's key."""
+        self.begin()
         key = self.key(name.encode())
         self._set(L.BASE, key)
         return key
@@ -220,6 +258,19 @@ class Parser:
     def dates(self, order: int) -> None:
         """Set how day and month stand in the Windows dates of the source that follows (`layout.DAY_FIRST`, ...)."""
         self._set(L.DAY_ORDER, order)
+
+    def begin(self, header: Shape | None = None) -> None:
+        """Begin a source, or a later part of one: `header` the table in whose midst it begins."""
+        table, columns = header or (L.NO_TABLE, ())
+        self._set(L.TABLE, table)
+        self._set(L.ROW_READY, 0)
+        self._set(L.NCOLUMNS, len(columns))
+        self._keep[L.COLUMN_OF][: len(columns)] = columns
+
+    def shape(self) -> Shape:
+        """The table in whose midst the last part ended: what `begin` must be given for the next part (law 2)."""
+        columns = self._keep[L.COLUMN_OF][: self._get(L.NCOLUMNS)].tolist()
+        return self._get(L.TABLE), tuple(columns)
 
     def parse(self, address: int, length: int) -> Iterator[Parsed]:
         """Parse `length` bytes at `address` (whole lines; see `sources.Chunk` for the padding), piece by piece.
@@ -230,8 +281,8 @@ class Parser:
         if length and ctypes.string_at(end - 1, 1) != b"\n":
             raise ValueError("a part must end in a newline")
         self._set(L.TEXT, address)
-        if self._wide and len(self._keep[L.SIDE]) < 3 * length + _PADDING:
-            self._own(L.SIDE, np.zeros(3 * length + 4 * L.MAX_LINE + _PADDING, np.uint8))
+        if self._wide and self._get(L.SIDE_CAP) < 3 * length + 4 * L.MAX_LINE:
+            self._beside(3 * length + 4 * L.MAX_LINE)
         while position < end:
             for where in (L.N, L.NREJECT, L.NRCPT, L.LINES, L.BLANK, L.OTHER_LINES, L.SIDE_N):
                 self._set(where, 0)

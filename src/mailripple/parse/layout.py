@@ -68,14 +68,31 @@ from mailripple.tables import FIELDS, REFUSALS
     CLIENT_KEY,
     RELAY_KEY,
     UNCLOSED,
+    PATHS,
+    PATHS_MASK,
+    VALUES,
+    NESTING,
+    RECORD_NO,
+    ROW_READY,
     SIDE,
     SIDE_N,
+    INNER,
+    INNER_END,
+    TABLE,
+    COLUMN_OF,
+    NCOLUMNS,
+    ROWS,
+    UNPACKED,
+    OUTER,
+    INNER_ROW,
+    SIDE_CAP,
+    SIDE_KEPT,
     NESTED,
     DAY_ORDER,
     V6_MASK_A,
     V6_MASK_B,
-) = range(0, 504, 8)
-CTX_WORDS: Final = 63
+) = range(0, 640, 8)
+CTX_WORDS: Final = 80
 
 #: What a stamp says: nothing; no year; no offset; everything.
 NO_TIME, CIVIL_NO_YEAR, CIVIL, UTC = 0, 1, 2, 3
@@ -124,7 +141,7 @@ COLUMNS: Final = (
     "account",  # key of the authenticated account or mailbox user
     "queue",  # hash of the queue id
     "link",  # hash of the second queue id (bounce, clone, origin), or of the Message-ID (mail.from, mail.msgid)
-    "sender",  # hash of the envelope sender; for mail.to: hash of the mailer
+    "sender",  # hash of the envelope sender; for mail.to: hash of the mailer, if there is a queue id or no client
     "count",  # recipients << 40 | first of them in `rcpts` (mail.to, mail.start); nrcpts << 40 (mail.from); or times
     "pid",
     "relay",  # key of the relay's address
@@ -136,16 +153,17 @@ COL: Final = {name: i for i, name in enumerate(COLUMNS)}
 #: record of an attempt (queue id, destination, queue run); that attempt is the first for this destination; the message
 #: was counted already (MSP to MTA, filter, queue run); the hop stays on the machine (MSP to MTA, filter); the record
 #: came too late for the fold.
-#: A session that was refused (no recipient accepted) is no message.
-F_DSN, F_ATTEMPT, F_FIRST, F_AGAIN, F_INTERNAL, F_LATE, F_REFUSED = 1, 2, 4, 8, 16, 32, 64
+#: A session that was refused (no recipient accepted) is no message.  The delivery leaves the machine (F_OUT).
+F_DSN, F_ATTEMPT, F_FIRST, F_AGAIN, F_INTERNAL, F_LATE, F_REFUSED, F_OUT = 1, 2, 4, 8, 16, 32, 64, 128
 
 # Reject reasons.
-NO_ENVELOPE, NO_PATTERN, TOO_LONG = 1, 2, 3
+NO_ENVELOPE, NO_PATTERN, TOO_LONG, NO_RECORD = 1, 2, 3, 4
 REASONS: Final = (
     "",
     "no known way to begin a log line",
     "a supported program, but no known message",
     "line too long",
+    "a record whose keys or columns no format knows",
     *REFUSALS.values(),
 )
 #: Reasons that patterns give.
@@ -182,12 +200,16 @@ ROW: Final = 6
     SKIP,
     ADDRESS,
     PATH,
+    RECORD,
+    PICK,
+    COLUMNS_OP,
+    ENTER,
+    NEST,
     LABELS,
     PAD_OP,
-    ENTER,
     REFUSE,
     DNAME,
-) = range(33)
+) = range(37)
 #: Type of a key whose value begins behind the last place where the key stands, plus the slot of its address.
 LAST_PEER: Final = 32
 T_RFC3164, T_ISO, T_DMY, T_INNER, T_EPOCH, T_TAI64N, T_WIN, T_LONG, T_SPACED = range(9)
@@ -195,3 +217,14 @@ T_RFC3164, T_ISO, T_DMY, T_INNER, T_EPOCH, T_TAI64N, T_WIN, T_LONG, T_SPACED = r
 DAY_UNKNOWN, DAY_FIRST, MONTH_FIRST = 0, 1, 2
 MAX_LINE: Final = 65536
 STACK_DEPTH: Final = 64
+
+#: Values of a record: entries [number of the record, type, begin, end].  Text as it stands; JSON text with escapes; a
+#: number or word of JSON; an array or object (its first byte); text in quotes of a CSV file, quotes doubled.
+V_TEXT, V_ESCAPED, V_BARE, V_ARRAY, V_OBJECT, V_QUOTED = range(1, 7)
+MAX_PATHS: Final = 256
+MAX_COLUMNS: Final = 256
+MAX_DEPTH: Final = 32
+#: The table that a header announced: none; Zeek's, by tabs; comma-separated.
+NO_TABLE, TSV, CSV = 0, 1, 2
+#: How a picked value is read.
+P_TEXT, P_IP, P_ADDR, P_ADDRS, P_TIME, P_MS, P_US, P_NS, P_MESSAGE, P_GIVEN = range(10)

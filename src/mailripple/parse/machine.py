@@ -12,6 +12,8 @@ from mailripple.parse.elements import literal_at, step_search, step_typed
 from mailripple.parse.emit import address_key, emit, name_key, slot_begin, slot_end, text_key
 from mailripple.parse.keys import run_keys
 from mailripple.parse.native import entry, i64, part, put64, u8
+from mailripple.parse.pick import pick
+from mailripple.parse.rows import row_start
 from mailripple.parse.text import equal, find_byte, find_last_byte, hash_text
 
 ROW_BYTES = 8 * L.ROW
@@ -59,9 +61,10 @@ def dispatch(ctx: int) -> int:
 
 
 @part
-def enter(ctx: int, p: int) -> int:
+def nest(ctx: int, p: int) -> int:
     """Row at which the line that begins at p, in another, is tried; once only."""
     put64(ctx + L.NESTED, 1)
+    put64(ctx + L.KNOWN, 0)
     return i64(i64(ctx + L.SWITCH) + 8 * u8(p))
 
 
@@ -130,7 +133,7 @@ def restore(ctx: int, depth: int) -> int:
     put64(ctx + L.NRCPT, i64(at + 24))
     put64(ctx + L.TS, i64(at + 32))
     put64(ctx + L.TS_KIND, i64(at + 40))
-    put64(ctx + L.SIDE_N, i64(at + 48))
+    put64(ctx + L.SIDE_N, max(i64(at + 48), i64(ctx + L.SIDE_KEPT)))
     put64(ctx + L.STATUS, 0)
     return at
 
@@ -142,16 +145,43 @@ def finish(ctx: int, row: int, op: int, rcpt0: int) -> int:
         return reject(ctx, i64(row + 8), i64(ctx + L.LINE_START))
     count_pattern(ctx, i64(row + 8))
     if op == L.EMIT:
+        if i64(ctx + L.UNPACKED) and i64(ctx + L.OUTER) != 0 and i64(ctx + L.TS_KIND) != L.UTC:
+            put64(ctx + L.TS, i64(ctx + L.OUTER))  # the record knows the moment, its message only what a clock showed
+            put64(ctx + L.TS_KIND, L.UTC)
         emit(ctx, i64(row + 8), i64(row + 16), rcpt0)
     return 0
 
 
 @part
-def execute(ctx: int, pc: int, start: int, e: int) -> int:
-    """Follow the program along one line: an event, a skip counted by pattern, or a reject."""
+def enter(ctx: int, row: int, following: int) -> int:
+    """1: the record's message is to be read, from the row `following` on, or as a line (row: a); 0: it is blank.
+
+    -1 where a line in a record holds a record with a line again: nothing is unpacked twice.  Row: b: the record must
+    have named the program.
+    """
+    p = i64(ctx + L.INNER)
+    if p == 0 or i64(ctx + L.UNPACKED):
+        return -1
+    if i64(row + 16) and i64(ctx + L.HAVE) & (1 << L.SLOT_PROGRAM) == 0:
+        return -1
+    put64(ctx + L.KNOWN, 0)
+    put64(ctx + L.ROW_READY, 0)
+    put64(ctx + L.UNPACKED, 1)
+    put64(ctx + L.OUTER, i64(ctx + L.TS) if i64(ctx + L.TS_KIND) == L.UTC else 0)
+    if p == i64(ctx + L.INNER_END):
+        put64(ctx + L.BLANK, i64(ctx + L.BLANK) + 1)
+        return 0
+    put64(ctx + L.INNER_ROW, (following - i64(ctx + L.OPS)) // ROW_BYTES)
+    if i64(row + 8):
+        put64(ctx + L.INNER_ROW, i64(i64(ctx + L.SWITCH) + 8 * u8(p)))
+    return 1
+
+
+@part
+def execute(ctx: int, pc: int, p: int, e: int) -> int:
+    """Follow the program along one line: an event, a skip counted by pattern, or a reject.  1: the record's message."""
     ops = i64(ctx + L.OPS)
     following = ops + pc * ROW_BYTES
-    p = start
     depth = 0
     rcpt0 = i64(ctx + L.NRCPT)
     while True:
@@ -173,8 +203,8 @@ def execute(ctx: int, pc: int, start: int, e: int) -> int:
             continue
         elif op >= L.UNTIL and op <= L.UPTO_LAST:
             p = step_search(ctx, op, row, p, e)
-        elif op == L.KEYS:
-            p = run_keys(ctx, row, p, e)
+        elif op == L.KEYS or op == L.PICK:
+            p = run_keys(ctx, row, p, e) if op == L.KEYS else pick(ctx, row, p)
             following += i64(row + 8) * ROW_BYTES
         elif op == L.JUMP:
             following = ops + i64(row + 32) * ROW_BYTES
@@ -182,22 +212,26 @@ def execute(ctx: int, pc: int, start: int, e: int) -> int:
         elif op == L.STATUS_OP:
             set_status(ctx, row, p, e)
             continue
-        elif op == L.DISPATCH or (op == L.ENTER and i64(ctx + L.NESTED) == 0):
-            pc = dispatch(ctx) if op == L.DISPATCH else enter(ctx, p)
+        elif op == L.DISPATCH or (op == L.NEST and i64(ctx + L.NESTED) == 0):
+            pc = dispatch(ctx) if op == L.DISPATCH else nest(ctx, p)
             if pc < 0:
                 return 0
             following = ops + pc * ROW_BYTES
             depth = 0
             continue
-        elif op == L.EMIT or op == L.SKIP or op == L.REFUSE or op == L.FAIL or op == L.ENTER:
-            if p == e and op != L.FAIL and op != L.ENTER:
+        elif op == L.EMIT or op == L.SKIP or op == L.REFUSE or op == L.FAIL or op == L.NEST:
+            if p == e and op != L.FAIL and op != L.NEST:
                 return finish(ctx, row, op, rcpt0)
             p = -1
+        elif op == L.ENTER:
+            p = enter(ctx, row, following)
+            if p >= 0:
+                return p
         else:
             p = step_typed(ctx, op, row, p, e)
         if p < 0:
             if depth == 0:
-                reject(ctx, L.NO_PATTERN if i64(ctx + L.KNOWN) else L.NO_ENVELOPE, i64(ctx + L.LINE_START))
+                reject(ctx, L.NO_ENVELOPE + i64(ctx + L.KNOWN), i64(ctx + L.LINE_START))
                 return 0
             depth -= 1
             at = restore(ctx, depth)
@@ -241,9 +275,17 @@ def run(ctx: int, p: int, end: int) -> int:
             put64(ctx + L.NESTED, 0)
             if i64(ctx + L.WIDE) == 0:
                 put64(ctx + L.SIDE_N, 0)
+            put64(ctx + L.SIDE_KEPT, i64(ctx + L.SIDE_N))
             put64(ctx + L.TS_KIND, 0)
             put64(ctx + L.TS, 0)
-            execute(ctx, i64(i64(ctx + L.SWITCH) + 8 * u8(p)), p, e)
+            pc = i64(i64(ctx + L.SWITCH) + 8 * u8(p))
+            if i64(ctx + L.TABLE) != 0:
+                pc = row_start(ctx, p, e, pc)
+            while execute(ctx, pc, p, e):
+                pc = i64(ctx + L.INNER_ROW)
+                p = i64(ctx + L.INNER)
+                e = i64(ctx + L.INNER_END)
+            put64(ctx + L.UNPACKED, 0)
         put64(ctx + L.LINES, i64(ctx + L.LINES) + 1)
         p = stop + 1
     return p

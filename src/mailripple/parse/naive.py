@@ -5,16 +5,39 @@ The kernel must give the same for every line (law 4).  `check-format` and the lo
 
 from __future__ import annotations
 
-import ipaddress
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from mailripple.formats.language import STAMPS, Element, Inner, Key, Keys, Lit, Message, Optional, Typed, Until
+from mailripple.formats.language import (
+    STAMPS,
+    Columns,
+    Element,
+    Inner,
+    Key,
+    Keys,
+    Lit,
+    Message,
+    Optional,
+    Pick,
+    Record,
+    Typed,
+    Until,
+)
 from mailripple.formats.load import Format, FormatSet, Pattern
 from mailripple.parse import layout as L
+from mailripple.parse.naive_addresses import (
+    Unclosed,
+    address,
+    address_end,
+    domain_of,
+    split_addresses,
+)
 from mailripple.parse.naive_stamps import stamp
 from mailripple.tables import QTYPE_NUMBERS, QTYPES
+
+if TYPE_CHECKING:
+    from mailripple.parse.naive_records import Found, Table
 
 _PEER_IP = {"peer": "client_ip", "mx": "relay_ip"}
 _DNAME = re.compile(rb"(?:[^ \\]|\\.?)*", re.DOTALL)
@@ -37,9 +60,13 @@ class Line:
     rcpts: list[bytes] = field(default_factory=list)
     ts: int = 0
     ts_kind: int = L.NO_TIME
+    inner: bytes | None = None
+    unpacked: bool = False
+    nested: bool = False
+    outer: int = 0
 
     def copy(self) -> Line:
-        return Line(self.text, dict(self.fields), list(self.rcpts), self.ts, self.ts_kind)
+        return replace(self, fields=dict(self.fields), rcpts=list(self.rcpts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,35 +80,51 @@ class Outcome:
     reason: int = 0
 
 
-def read_line(formats: FormatSet, text: bytes) -> Outcome:
-    """Parse one line (without its newline)."""
+def read_line(formats: FormatSet, text: bytes, table: Table | None = None) -> Outcome:
+    """Parse one line (without its newline); `table` the table in whose midst it stands, which a header changes."""
+    from mailripple.parse.naive_records import Table
+
     text = text.rstrip(b"\r ")
     if not text:
         return Outcome("blank")
     if len(text) > L.MAX_LINE:
         return Outcome("reject", reason=L.TOO_LONG)
-    return _read(formats, Line(text), 0, nested=False)
+    return _read(formats, Line(text), 0, table or Table())
 
 
-def _read(formats: FormatSet, start: Line, begin: int, *, nested: bool) -> Outcome:
-    """Read what stands at `begin` as a line; `nested` where it stands in one."""
+def _read(formats: FormatSet, start: Line, begin: int, table: Table) -> Outcome:
+    """Read what stands at `begin` as a line."""
+    from mailripple.parse.naive_records import json_object
+
+    inside = start.unpacked or start.nested
+    row = table.row(start.text) if table.kind and not inside and start.text[:1] != b"#" else None
     for envelope in formats.envelopes:
         for items, pattern in envelope.ways:
             last = items[-1]
-            if isinstance(last, Inner) and nested:
+            if row is not None and not isinstance(items[0], Record):
+                continue
+            if isinstance(last, Inner) and not pattern.wanted and start.nested:
                 continue
             line = start.copy()
-            at = match(pattern, items, line, begin)
+            at = match(pattern, items, line, begin, table, row)
             if at < 0:
                 continue
-            if isinstance(last, Inner):
-                return _read(formats, line, at, nested=True)
-            if not isinstance(last, Message):
+            if not isinstance(last, Message | Inner):
                 if at == len(line.text):
                     return _finish(pattern, line)
                 continue
+            if pattern.wanted:
+                line.text, at, line.unpacked = line.inner or b"", 0, True
+                line.outer = line.ts if line.ts_kind == L.UTC else 0
+                if not line.text:
+                    return Outcome("blank")
+            if isinstance(last, Inner):
+                line.nested = line.nested or not pattern.wanted
+                return _read(formats, line, at, table)
             if pattern.program:
                 outcome = read_message(formats.by_program()[pattern.program], line, at)
+                if outcome is None and pattern.wanted:
+                    return Outcome("reject", reason=L.NO_ENVELOPE)
                 if outcome is not None:
                     return outcome
                 continue
@@ -89,7 +132,8 @@ def _read(formats: FormatSet, start: Line, begin: int, *, nested: bool) -> Outco
             if message is None:
                 return Outcome("other", line=line)
             return read_message(message, line, at) or Outcome("reject", line=line, reason=L.NO_PATTERN)
-    return Outcome("reject", reason=L.NO_ENVELOPE)
+    known = row is not None or json_object(start.text, begin) is not None
+    return Outcome("reject", reason=L.NO_RECORD if known else L.NO_ENVELOPE)
 
 
 def read_message(message: Format, line: Line, at: int) -> Outcome | None:
@@ -108,6 +152,8 @@ def matching(message: Format, line: Line, at: int) -> list[Pattern]:
 
 
 def _finish(pattern: Pattern, line: Line) -> Outcome:
+    if line.outer and line.ts_kind != L.UTC:
+        line.ts, line.ts_kind = line.outer, L.UTC  # the record knows the moment, its message only what a clock showed
     status = 0
     for rule in pattern.status:
         value = line.fields.get(rule.field) if rule.field else b""
@@ -119,8 +165,18 @@ def _finish(pattern: Pattern, line: Line) -> Outcome:
     return Outcome("event" if pattern.kind else "skip", pattern, line, status)
 
 
-def match(pattern: Pattern, items: tuple[Element, ...], line: Line, at: int) -> int:
-    """Position behind the items, or -1."""
+def match(
+    pattern: Pattern,
+    items: tuple[Element, ...],
+    line: Line,
+    at: int,
+    table: Table | None = None,
+    row: Found | None = None,
+) -> int:
+    """Position behind the items, or -1; `row` the values of the line, if it is a row of `table`."""
+    from mailripple.parse import naive_records
+
+    found: Found = row or {}
     for item in items:
         if at < 0:
             return -1
@@ -132,9 +188,21 @@ def match(pattern: Pattern, items: tuple[Element, ...], line: Line, at: int) -> 
             first = item.items[0]
             assert isinstance(first, Lit)
             if line.text.startswith(first.text, at):
-                at = match(pattern, item.items, line, at)
+                at = match(pattern, item.items, line, at, table)
         elif isinstance(item, Keys):
             at = _keys(pattern, line, at)
+        elif isinstance(item, Record):
+            if row is None:
+                found, at = naive_records.json_object(line.text, at) or ({}, -1)
+            else:
+                at = len(line.text)
+        elif isinstance(item, Pick):
+            kind = table.kind if table is not None and row is not None else L.NO_TABLE
+            at = at if naive_records.picked(pattern, found, kind, line) else -1
+        elif isinstance(item, Columns):
+            at = len(line.text) if (table or naive_records.Table()).header(item.type, line.text[at:]) else -1
+        elif isinstance(item, Message | Inner) and pattern.wanted and not naive_records.enters(pattern, line):
+            at = -1
         elif isinstance(item, Typed):
             at = _typed(item, line, at)
     return at
@@ -165,7 +233,7 @@ def _typed(item: Typed, line: Line, at: int) -> int:
     if item.type == "addr":
         return _addr(line, item.field, at, Unclosed())
     if item.type == "addrs":
-        return _addrs(line, item.field, at)
+        return read_addresses(line, item.field, at)
     if item.type in ("path", "angle"):
         return _path(line, item.field, at, angle=item.type == "angle")
     if item.type in ("peer", "mx"):
@@ -208,10 +276,11 @@ def _run(kind: str, text: bytes, at: int) -> int:
     return found.end() if found else -1
 
 
-def read_time(kind: str, line: Line, at: int) -> int:
-    """Read a stamp into `line.ts` (microseconds) and `line.ts_kind`; position behind it or -1."""
+def read_time(kind: str, line: Line, at: int, text: bytes | None = None) -> int:
+    """Read a stamp of the line, or of `text`, into `line.ts` (us) and `line.ts_kind`; position behind it or -1."""
+    text = line.text if text is None else text
     kind = "iso" if kind == "spaced" else kind
-    found = stamp(kind, line.text, at)
+    found = stamp(kind, text, at)
     if found is None:
         return -1
     end, line.ts, line.ts_kind = found
@@ -244,19 +313,6 @@ def _inner(line: Line, at: int) -> int:
             line.ts, line.ts_kind = trial.ts, trial.ts_kind
             return end + 1
     return at
-
-
-def address(text: bytes) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The address that `text` is, v4-mapped addresses as their IPv4; None where it is none."""
-    if b"%" in text:
-        return None
-    try:
-        found = ipaddress.ip_address(text.decode("ascii"))
-    except ValueError:
-        return None
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
-        return found.ipv4_mapped
-    return found
 
 
 def _ip(line: Line, name: str, at: int) -> int:
@@ -301,50 +357,6 @@ def _structured_data(text: bytes, at: int) -> int:
     return at
 
 
-def scan_address(text: bytes, at: int, *, quotes: bool) -> int:
-    """End of the envelope address at `at`: behind `>`, or before a comma; -1 if a quote or bracket stays open."""
-    angle = text[at : at + 1] == b"<"
-    i = at
-    while i < len(text):
-        c = text[i : i + 1]
-        if c == b'"' and quotes:
-            i += 1
-            while i < len(text) and text[i : i + 1] != b'"':
-                i += 2 if text[i : i + 1] == b"\\" else 1
-            if i >= len(text):
-                return -1
-        elif c == b">" and angle:
-            return i + 1
-        elif c == b"," and not angle:
-            return i
-        i += 1
-    return -1 if angle else i
-
-
-@dataclass(slots=True)
-class Unclosed:
-    """What was found to stay open to the end of the line, and so means nothing in the rest of a list."""
-
-    quote: bool = False
-    bracket: bool = False
-
-
-def address_end(text: bytes, at: int, unclosed: Unclosed) -> int:
-    """End of the envelope address at `at`, whatever is wrong with it."""
-    if not unclosed.quote:
-        end = scan_address(text, at, quotes=True)
-        if end >= 0:
-            return end
-        unclosed.quote = True
-    if not unclosed.bracket:
-        end = scan_address(text, at, quotes=False)
-        if end >= 0:
-            return end
-        unclosed.bracket = True
-    end = text.find(b",", at)
-    return len(text) if end < 0 else end
-
-
 def _addr(line: Line, name: str, at: int, unclosed: Unclosed) -> int:
     end = address_end(line.text, at, unclosed)
     inner = end - at >= 2 and line.text[at : at + 1] == b"<" and line.text[end - 1 : end] == b">"
@@ -355,19 +367,8 @@ def _addr(line: Line, name: str, at: int, unclosed: Unclosed) -> int:
     return end
 
 
-def split_addresses(text: bytes, at: int) -> Iterator[tuple[int, int]]:
-    """Places of the addresses of a list."""
-    unclosed = Unclosed()
-    while True:
-        end = address_end(text, at, unclosed)
-        yield at, end
-        if end + 1 < len(text) and text[end : end + 1] == b"," and text[end + 1 : end + 2] != b" ":
-            at = end + 1
-        else:
-            return
-
-
-def _addrs(line: Line, name: str, at: int) -> int:
+def read_addresses(line: Line, name: str, at: int) -> int:
+    """Keep the list of addresses at `at`, and the domain of each; the position behind it."""
     end = at
     for begin, end in split_addresses(line.text, at):
         if end > begin:
@@ -418,14 +419,6 @@ def qtype_number(text: bytes) -> int:
         return QTYPE_NUMBERS[1:].index(int(found[1])) + 1 if int(found[1]) in QTYPE_NUMBERS[1:] else 0
     name = text.decode("latin-1")
     return QTYPES[1:].index(name) + 1 if name in QTYPES[1:] else 0
-
-
-def domain_of(text: bytes) -> bytes:
-    """What follows the last `@`, lower case, without a final dot; empty for a local name."""
-    _, at, domain = text.rpartition(b"@")
-    if not at:
-        return b""
-    return domain.removesuffix(b">").removesuffix(b".").lower()
 
 
 def _peer(line: Line, name: str, kind: str, at: int, end: int) -> int:

@@ -59,6 +59,7 @@ def glimpse(parser: Parser, text: bytes, not_after: int, mtime: float | None = N
     answers: set[str] = set()
     dates = day_order(whole, mtime)
     parser.dates(dates)
+    parser.begin()
     for piece in parser.parse(buffer.ctypes.data + 64, len(whole)):
         events = piece.events
         dated = np.flatnonzero(events.ts_kind != L.NO_TIME)
@@ -144,7 +145,8 @@ def _queue_id_evidence(
     chosen = np.flatnonzero((kind == L.KIND_FROM) & (ts_kind == L.CIVIL_NO_YEAR))[:50]
     for i in chosen.tolist():
         begin, length = (int(v) for v in wide[i, L.SLOT_QID])
-        made = queue_id_time(text[begin : begin + max(length, 0)].decode("latin-1"), not_after)
+        here = text[begin : begin + length] if min(begin, length) >= 0 else b""
+        made = queue_id_time(here.decode("latin-1"), not_after)
         vote = year_and_offset(int(ts[i]), made) if made is not None else None
         if vote:
             vote = (vote[0] - (stamp - int(ts[i]) > HALF_YEAR), vote[1])  # the source begins in the year before

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mailripple.parse.compile import PatternName
-from mailripple.parse.naive import address, domain_of, split_addresses
+from mailripple.parse.naive_addresses import address, domain_of, split_addresses
 from mailripple.tables import STATUSES
 
 _ADDRESSES = ("client_ip", "relay_ip")

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mailripple.errors import InputError
-from mailripple.sources.codec import Stream, open_stream
+from mailripple.sources.codec import open_stream
 from mailripple.sources.discover import Source
-from mailripple.sources.raw import RawFile
+from mailripple.sources.raw import RawFile, Stream
 
 PAD = 64
 """Readable bytes before and after the text of a chunk, so that vector loads may overrun."""

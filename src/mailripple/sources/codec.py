@@ -23,7 +23,8 @@ import zstandard
 from isal import igzip, igzip_lib
 
 from mailripple.errors import InputError
-from mailripple.sources.raw import RawFile, RawStream, unreadable
+from mailripple.sources.packets import LOOK, Unpacked, as_text
+from mailripple.sources.raw import RawFile, RawStream, Stream, unreadable
 from mailripple.sources.transcode import TextStream
 
 if TYPE_CHECKING:
@@ -45,26 +46,6 @@ ZSTD_BLOCK = 128 << 10
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _BZ2_BLOCKS = (b"\x31\x41\x59\x26\x53\x59", b"\x17\x72\x45\x38\x50\x90")
 _NAMES = {"gz": "gzip", "zst": "zstd", "xz": "xz", "bz2": "bzip2"}
-
-
-class Stream(Protocol):
-    """Decompressed bytes of one source.
-
-    `damage` is None, or after the end of the stream one sentence on what is wrong with the archive; `bytes_in` counts
-    the bytes taken from the file so far (compressed, with read-ahead), for showing progress.
-    """
-
-    damage: str | None
-
-    @property
-    def bytes_in(self) -> int:
-        """Bytes taken from the file so far."""
-
-    def readinto(self, view: memoryview, /) -> int:
-        """Puts at least one byte into `view`, or returns 0 at the end; raises InputError if reading fails."""
-
-    def close(self) -> None:
-        """Closes the file."""
 
 
 def sniff(head: bytes) -> str:
@@ -440,18 +421,18 @@ def open_stream(source: Source, stream: RawFile | None = None) -> Stream:
     except OSError as error:
         raise unreadable(source.name, error) from error
     try:
-        codec = sniff(raw.peek(SNIFF))
+        head = raw.peek(max(SNIFF, LOOK))
+        codec = sniff(head)
         if raw.seekable:
             raw.seek(0)
     except InputError:
         raw.close()
         raise
-    return TextStream(_unpack(raw, codec))
+    return TextStream(as_text(raw, head) if codec == "plain" else Unpacked(_unpacked(raw, codec)))
 
 
-def _unpack(raw: RawStream, codec: str) -> Stream:
-    if codec == "plain":
-        return raw
+def _unpacked(raw: RawStream, codec: str) -> Stream:
+    """What unpacks the codec."""
     if codec == "zst":
         return ZstdStream(raw)
     if codec == "gz" and raw.seekable:

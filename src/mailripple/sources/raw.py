@@ -19,6 +19,28 @@ class RawFile(Protocol):
     def close(self) -> None: ...
 
 
+class Stream(Protocol):
+    """Decompressed bytes of one source.
+
+    `damage` is None, or after the end of the stream one sentence on what is wrong with the archive; `bytes_in` counts
+    the bytes taken from the file so far (compressed, with read-ahead), for showing progress.
+    """
+
+    @property
+    def damage(self) -> str | None:
+        """What is wrong with the archive, None if nothing is; known at the end."""
+
+    @property
+    def bytes_in(self) -> int:
+        """Bytes taken from the file so far."""
+
+    def readinto(self, view: memoryview, /) -> int:
+        """Puts at least one byte into `view`, or returns 0 at the end; raises InputError if reading fails."""
+
+    def close(self) -> None:
+        """Closes the file."""
+
+
 def unreadable(name: str, error: OSError) -> InputError:
     """The InputError for an OSError met while looking at, opening or reading the source called `name`."""
     todo = {

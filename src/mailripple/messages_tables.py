@@ -1,0 +1,133 @@
+"""Kernel: the tables of open messages that `messages_kernel` folds into.
+
+Four open hash tables of 64-byte slots, each with a key in its first word:
+
+    messages    (server, queue id) -> who handed it in, what is still open
+    attempts    (server, queue id, destination) -> the last attempt
+    handed      Message-ID -> queue id, for mail that comes back: from sendmail's MSP, or from a content filter
+    sessions    (server, process) -> authenticated identity; (server, delivery) -> its message and destination
+
+An entry leaves when the message is finished and a while has passed, so memory grows with open queue ids only.  One
+that has had its time is as good as gone even before it is swept out: results do not depend on the size of the tables.
+"""
+
+from __future__ import annotations
+
+from mailripple.parse.native import entry, i64, mulmix, part, put64, shr
+from mailripple.parse.text import K1, K2, V4_KEY
+
+#: The state block: for each table its address, mask and number of used slots; then the latest time, the hash of the
+#: mailer's name "relay", the key of ::1, and the hashes of the mailers that deliver on the machine itself.
+MESSAGES, ATTEMPTS, HANDED, SESSIONS = 0, 24, 48, 72
+NOW, RELAY_MAILER, LOOPBACK6, LOCAL, LOCAL_END = 96, 104, 112, 120, 216
+STATE_WORDS = 27
+SLOT = 64
+
+M_CLIENT, M_ACCOUNT, M_SENDER, M_LAST, M_LEFT, M_OPEN, M_FLAGS = 8, 16, 24, 32, 40, 48, 56
+A_LAST, A_PID, A_OPEN, A_KNOWN, A_RUN = 8, 16, 24, 32, 40
+H_QUEUE, H_CLIENT, H_ACCOUNT, H_LAST, H_NEXT = 8, 16, 24, 32, 40
+#: Bits of M_FLAGS: a from= was seen; a bounce; begun before the log; a line says who handed it in; came back from a
+#: filter; its server's queue manager says from= at each queue run; finished.  Above them the number of the queue run,
+#: how often the queue id was used, and the second at which it was first taken in, to be handed over.
+SEEN, DSN, ORPHAN, TAKEN, RETURNED, MANAGED, DONE = 1, 2, 4, 8, 16, 32, 64
+RUN, USE, BIRTH = 8, 16, 24
+
+SECOND = 1_000_000
+#: A finished message is remembered that long: aliases and other records may still come.
+GRACE = 900 * SECOND
+#: An open one that long after its last record (sendmail gives up after 5 days).
+OPEN_FOR = 6 * 86_400 * SECOND
+#: Records of one process for one destination within that time belong to one attempt.
+SAME_RUN = 900 * SECOND
+#: The same where the log names no process (qmail tries again after 400 s).
+SAME_TIME = 300 * SECOND
+SESSION = 3600 * SECOND
+LOOPBACK = V4_KEY + (127 << 24)
+
+
+@part
+def join_keys(a: int, b: int) -> int:
+    """One key of two; never 0."""
+    return mulmix(a ^ K1, b ^ K2) | 1
+
+
+@part
+def find_slot(state: int, table: int, key: int) -> int:
+    """Address of the key's slot, or of the empty slot where it would stand."""
+    base = i64(state + table)
+    mask = i64(state + table + 8)
+    at = shr(key, 1) & mask
+    while i64(base + SLOT * at) != 0 and i64(base + SLOT * at) != key:
+        at = (at + 1) & mask
+    return base + SLOT * at
+
+
+@part
+def message_alive(slot: int, now: int) -> int:
+    """True if more of the message may still come."""
+    idle = now - i64(slot + M_LAST)
+    return idle < GRACE or ((i64(slot + M_OPEN) > 0 or i64(slot + M_LEFT) > 0) and idle < OPEN_FOR)
+
+
+@part
+def alive(state: int, slot: int, table: int, now: int) -> int:
+    """True if the entry may still be needed."""
+    if table == MESSAGES:
+        return message_alive(slot, now)
+    if table == ATTEMPTS:
+        idle = now - i64(slot + A_LAST)
+        return idle < 2 * GRACE or (i64(slot + A_OPEN) and idle < OPEN_FOR)
+    if table == HANDED:  # as long as the message that was handed over, and its id is not another's meanwhile
+        first = find_slot(state, MESSAGES, i64(slot + H_QUEUE))
+        return shr(i64(first + M_FLAGS), USE) == i64(slot + H_LAST) and message_alive(first, now)
+    return now - i64(slot + H_LAST) < SESSION
+
+
+@part
+def find_known(state: int, table: int, key: int, now: int) -> int:
+    """`find_slot`, but an entry that has had its time is emptied (its words but the key are 0)."""
+    slot = find_slot(state, table, key)
+    if i64(slot) != 0 and not alive(state, slot, table, now):
+        for k in range(8, SLOT, 8):
+            put64(slot + k, 0)
+    return slot
+
+
+@part
+def claim(state: int, table: int, key: int, now: int) -> int:
+    """The key's slot, made if it is not known (all words but the key 0)."""
+    slot = find_known(state, table, key, now)
+    if i64(slot) == 0:
+        put64(slot, key)
+        for k in range(8, SLOT, 8):
+            put64(slot + k, 0)
+        put64(state + table + 16, i64(state + table + 16) + 1)
+    return slot
+
+
+@part
+def crowded(state: int, table: int) -> int:
+    return 2 * i64(state + table + 16) > i64(state + table + 8)
+
+
+@entry
+def sweep(state: int, table: int, new: int, mask: int) -> int:
+    """Copy what may still be needed into an empty table of mask + 1 slots; how many that are."""
+    old = i64(state + table)
+    slots = i64(state + table + 8) + 1
+    now = i64(state + NOW)
+    kept = 0
+    for k in range(slots):
+        slot = old + SLOT * k
+        if i64(slot) == 0 or not alive(state, slot, table, now):
+            continue
+        at = shr(i64(slot), 1) & mask
+        while i64(new + SLOT * at) != 0:
+            at = (at + 1) & mask
+        for w in range(0, SLOT, 8):
+            put64(new + SLOT * at + w, i64(slot + w))
+        kept += 1
+    put64(state + table, new)
+    put64(state + table + 8, mask)
+    put64(state + table + 16, kept)
+    return kept

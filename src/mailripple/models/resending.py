@@ -1,0 +1,91 @@
+"""K11: do people send deferred mail again?  How often the same sender writes to the same destination again, after a
+deferral and after a delivery; only the difference says something."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from mailripple.models.evidence import Evidence, share
+from mailripple.models.findings import Estimate, Relation, Verdict
+from mailripple.models.words import named, relation, unknown
+from mailripple.parse.layout import DEFERRED, SENT
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+#: A new message within that long after the first try is a sending again, microseconds.
+SOON = 3600 * 1_000_000
+FEWEST = 50
+#: Less than that many more of a hundred is not worth an answer "yes".
+LITTLE = 0.1
+
+
+def resent(evidence: Evidence) -> Relation:
+    """K11, by sender and destination: records name a message's recipients, the table of attempts only their domain."""
+    deferred, other = evidence.material.attempts.deferred, evidence.material.attempts.other
+    span = evidence.bins.span(evidence.bins.mail)
+    since = max(deferred.since, other.since)
+    tables = [r.columns[:, r["ts"] > since] for r in (deferred, other)]
+    rows = np.concatenate(tables, axis=1)
+    rows = rows[:, np.argsort(rows[0], kind="stable")]
+    first = rows[:, (rows[7] == 1) & (rows[5] != 0) & (rows[6] != 0)]
+    if not first.shape[1]:
+        return unknown("K11", "no first attempts with a sender and a destination are known", span)
+    fresh, again = _neighbours(first)
+    fresh &= (first[0] >= int(rows[0, 0]) + SOON) & (first[0] <= int(rows[0, -1]) - SOON)
+    mine, others = fresh & (first[8] == DEFERRED), fresh & (first[8] == SENT)
+    if np.count_nonzero(mine) < FEWEST or np.count_nonzero(others) < FEWEST:
+        return unknown("K11", f"fewer than {FEWEST} new mails were deferred, or delivered, with an hour around", span)
+    after_deferral = share(float(np.count_nonzero(again[mine])), float(np.count_nonzero(mine)))
+    after_delivery = share(float(np.count_nonzero(again[others])), float(np.count_nonzero(others)))
+    more = _difference(first, again, mine, others)
+    verdict: Verdict = "holds" if more.low > LITTLE else "does not hold" if more.high < LITTLE else "cannot tell"
+    answer = (
+        f"After a deferral {after_deferral.value:.1%} of the senders write to that destination again within an hour, "
+        f"after a delivery {after_delivery.value:.1%}."
+    )
+    estimates = (
+        named(
+            after_deferral, "after deferral", "deferred messages followed by another of that sender to that destination"
+        ),
+        named(after_delivery, "after delivery", "the same of delivered messages"),
+        named(more, "difference", "of the two"),
+    )
+    conditions = (
+        "by sender and destination domain, not by recipient",
+        "within an hour of the first try, under a new queue id",
+    )
+    return relation("K11", verdict, answer, estimates, span, conditions)
+
+
+def _neighbours(first: IntArray) -> tuple[BoolArray, BoolArray]:
+    """For each first attempt: did the same sender not write to that domain within SOON before; and does within SOON?
+
+    Only the first is asked for the second: who writes to a destination all the time does not send again.
+    """
+    order = np.lexsort((first[0], first[6], first[5]))
+    rows = first[:, order]
+    same = (rows[5, 1:] == rows[5, :-1]) & (rows[6, 1:] == rows[6, :-1])
+    near = same & (rows[2, 1:] != rows[2, :-1]) & (np.diff(rows[0]) <= SOON)
+    fresh, again = np.ones(first.shape[1], np.bool_), np.zeros(first.shape[1], np.bool_)
+    fresh[order[1:]] = ~(same & (np.diff(rows[0]) <= SOON))
+    again[order[:-1]] = near
+    return fresh, again
+
+
+def _difference(first: IntArray, again: BoolArray, mine: BoolArray, others: BoolArray) -> Estimate:
+    """Difference of the two shares with an interval from resampled senders, who are what repeats itself."""
+    senders, index = np.unique(first[5], return_inverse=True)
+    size = len(senders)
+    sums = [
+        np.bincount(index, weights=w.astype(np.float64), minlength=size)
+        for w in (again & mine, mine, again & others, others)
+    ]
+    draws = np.random.default_rng(6).poisson(1.0, (200, size)) if size <= 20_000 else None
+    if draws is None:
+        draws = np.random.default_rng(6).poisson(1.0, (50, size))
+    parts = [draws @ s for s in sums]
+    values = parts[0] / np.maximum(parts[1], 1) - parts[2] / np.maximum(parts[3], 1)
+    value = sums[0].sum() / sums[1].sum() - sums[2].sum() / sums[3].sum()
+    return Estimate("", float(value), float(np.quantile(values, 0.025)), float(np.quantile(values, 0.975)))

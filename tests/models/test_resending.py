@@ -1,0 +1,37 @@
+"""K11: sending again after a deferral is told from writing often."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mailripple.attempts import COLUMNS, Attempts, Rows
+from mailripple.models.evidence import Material, gather
+from mailripple.models.minutes import Minutes
+from mailripple.models.resending import resent
+from tests.models.days import START, clock
+
+
+def attempts(again: float, seed: int) -> Attempts:
+    """A day of 2,000 messages; one in ten is deferred, and its sender tries again with this chance."""
+    dice = np.random.default_rng(seed)
+    rows = []
+    for n in range(2000):
+        at = (START + n * 0.6) * 60e6
+        deferred = dice.random() < 0.1
+        sender = int(dice.integers(1, 400))
+        rows.append((int(at), 1, 10 * n, 5, 0, sender, int(dice.integers(1, 30)), 1, 2 if deferred else 1))
+        if deferred and dice.random() < again:
+            rows.append((int(at) + 600_000_000, 1, 10 * n + 1, 5, 0, sender, rows[-1][6], 1, 1))
+    table = np.array(sorted(rows), np.int64).reshape(-1, len(COLUMNS)).T
+    late = table[8] == 2
+    return Attempts(Rows(np.ascontiguousarray(table[:, late])), Rows(np.ascontiguousarray(table[:, ~late])))
+
+
+@pytest.mark.parametrize(("again", "verdict"), [(0.5, "holds"), (0.0, "does not hold")])
+def test_sending_again_is_found(again: float, verdict: str) -> None:
+    """Half of the deferred are sent again: yes; none: no."""
+    minutes = Minutes(START, {"mail.from": np.ones(1440)}, np.ones(1440, np.bool_), np.zeros(1440, np.bool_))
+    found = resent(gather(Material(minutes, attempts(again, 1), None, str, clock)))
+    assert found.verdict == verdict
+    assert {e.name: e.value for e in found.estimates}["after deferral"] == pytest.approx(again, abs=0.15)

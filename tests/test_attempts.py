@@ -1,0 +1,70 @@
+"""The table of single attempts: what it keeps, and that cuts don't matter."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailripple.attempts import COLUMNS, AttemptLog, Newest, Rows, merge
+from mailripple.tables import KEPT_ATTEMPTS
+from tests.naive_fold import fold
+from tests.streams import hashed, key, random_stream, stitched
+
+
+def log_of(columns: np.ndarray) -> AttemptLog:
+    log = AttemptLog()
+    log.take(columns)
+    return log
+
+
+def test_the_columns_are_those_of_the_contract() -> None:
+    """tables.py says what the columns mean."""
+    assert tuple(c.name for c in KEPT_ATTEMPTS) == COLUMNS
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_it_holds_what_was_deferred(seed: int) -> None:
+    """Every deferred record in time, not of the server's own bounces; first or retry, sender and queue as stitched."""
+    events = random_stream(seed, 600, jitter=100)
+    found = log_of(stitched(events)).attempts()
+    wanted = [e for e in fold(events) if e.kind == "mail.to" and not e.flags & {"dsn", "internal", "late"}]
+    deferred = [e for e in wanted if e.status == "deferred"]
+    rows = sorted((e.ts, key(e.server), hashed(e.queue), key(e.client), key(e.account), hashed(e.sender), key(e.name), int("first" in e.flags), 2) for e in deferred)
+    assert sorted(map(tuple, found.deferred.columns.T.tolist())) == rows
+    assert len(found.other) == sum(e.status != "deferred" and "out" in e.flags for e in wanted)
+
+
+@given(st.lists(st.integers(0, 30), max_size=80), st.lists(st.integers(0, 80), max_size=4), st.integers(1, 20))
+def test_cuts_do_not_matter(times: list[int], cuts: list[int], keep: int) -> None:
+    """Law 2: parts cut anywhere and merged in any order keep the same rows, and know since when they are complete."""
+    table = np.zeros((len(COLUMNS), len(times)), np.int64)
+    table[0], table[2] = times, np.arange(len(times))
+
+    def kept(parts: list[np.ndarray], since: list[int]) -> Rows:
+        newest = Newest(keep)
+        for part, bound in zip(parts, since, strict=True):
+            newest.since = max(newest.since, bound)
+            newest.take(part)
+        return newest.rows()
+
+    whole = kept([table], [-1])
+    bounds = [0, *sorted(min(c, len(times)) for c in cuts), len(times)]
+    pieces = [kept([table[:, a:b]], [-1]) for a, b in zip(bounds, bounds[1:], strict=False)]
+    for order in (pieces, pieces[::-1]):
+        merged = kept([p.columns for p in order], [p.since for p in order])
+        assert merged.since == whole.since
+        assert merged.columns.tolist() == whole.columns.tolist()
+    assert len(whole) <= keep
+    assert whole["ts"].tolist() == sorted(t for t in times if t > whole.since)
+
+
+def test_parts_merge_into_the_whole() -> None:
+    """Two servers' tables add up to that of both."""
+    a, b = (log_of(stitched(random_stream(seed, 300))).attempts() for seed in (1, 2))
+    both = merge([a, b])
+    for name in (f.name for f in fields(both)):
+        assert len(getattr(both, name)) == len(getattr(a, name)) + len(getattr(b, name))
