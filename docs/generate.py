@@ -1,4 +1,7 @@
-"""Write docs/reference.md from the code: commands, metrics, fields, kinds, formats.  `python docs/generate.py`."""
+"""Write the pages that are made from the code: `python docs/generate.py`.
+
+docs/reference.md: commands, metrics, fields, kinds, formats; docs/formats-list.md: every format with an example.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,11 @@ import click
 from mailripple import counts
 from mailripple.cli import cli
 from mailripple.explain import COUNTS_INTO
-from mailripple.formats import load_formats
-from mailripple.tables import ATTEMPTS, COUNTS, FIELDS, KINDS, QTYPES, STATUSES
+from mailripple.formats import Format, load_formats
+from mailripple.tables import ATTEMPTS, COUNTS, FIELDS, KINDS, QTYPES, REFUSALS, STATUSES
 
 PLACE = Path(__file__).parent / "reference.md"
+LIST = Path(__file__).parent / "formats-list.md"
 
 MEANINGS = {
     "dns.query": "DNS questions",
@@ -116,5 +120,41 @@ def _formats() -> Iterator[str]:
         yield f"| `{f.id}` | {f.title} | {programs} | {kinds or 'envelope' if f.subject == 'envelope' else kinds} |"
 
 
+def formats_list() -> str:
+    """The page of formats: what is read, an example of each kind of record, and what it counts into."""
+    formats = load_formats()
+    out = [
+        "# Formats\n\nMade from the format files by `docs/generate.py`.  Which format a line has is found by itself.\n"
+    ]
+    messages = [f for f in formats.messages if any(p.kind for p in f.patterns)]
+    for title, subject in (("DNS", "dns"), ("Mail", "mail")):
+        out.append(f"## {title}\n")
+        out += [part for f in sorted(messages, key=lambda f: f.id) if f.subject == subject for part in _format(f)]
+    out.append("## Known and skipped\n\nPrograms whose lines are known, and of which nothing is counted.\n")
+    rest = [f for f in formats.messages if f not in messages]
+    out += [f"- `{f.id}`: {f.title}" for f in sorted(rest, key=lambda f: f.id)]
+    out.append("\n## What stands in front\n\nTime, host and program of a line, in the order in which they are tried.\n")
+    for f in formats.envelopes:
+        out.append(f"### {f.id}\n\n{f.title}.\n")
+        out += [f"    {p.samples[0].line.replace(chr(9), ' ')}" for p in f.patterns]
+        refused = [f"`{p.name}`: {REFUSALS[p.refuse]}" for p in f.patterns if p.refuse]
+        out += ["", *([f"Refused: {'; '.join(refused)}.\n"] if refused else [])]
+    return "\n".join(out) + "\n"
+
+
+def _format(f: Format) -> Iterator[str]:
+    """The section of one message format."""
+    yield f"### {f.id}\n\n{f.title}.{f' Versions: {f.versions}.' if f.versions else ''} [About its log]({f.url})\n"
+    if f.note.strip():
+        yield f"{f.note.strip()}\n"
+    for p in f.patterns:
+        if p.kind:
+            yield f"`{p.name}` is a `{p.kind}`; it counts into {COUNTS_INTO[p.kind]}:\n\n    {p.samples[0].line}\n"
+    skipped = [f"`{p.name}`" for p in f.patterns if not p.kind]
+    if skipped:
+        yield f"Skipped: {', '.join(skipped)}.\n"
+
+
 if __name__ == "__main__":
     PLACE.write_text(reference(), encoding="utf-8")
+    LIST.write_text(formats_list(), encoding="utf-8")

@@ -32,7 +32,10 @@ from mailripple.parse.record import values_of  # noqa: E402
 SHARED = next((p / "shared" for p in ROOT.parents[:2] if (p / "shared").is_dir()), ROOT.parent / "shared")
 CORPUS = SHARED / "corpus" / "corpus.jsonl"
 #: Software that has formats here, and so must reach the goals; the others are only shown.
-SOFTWARE = ("sendmail", "bind", "qpopper", "dovecot", "postfix", "exim", "courier", "cyrus", "opensmtpd")
+SOFTWARE = (
+    *("sendmail", "bind", "qpopper", "dovecot", "postfix", "exim", "courier", "cyrus", "opensmtpd"),
+    *("unbound", "dnsmasq", "pdns", "knot", "coredns", "windns"),
+)
 SOFTWARE += ("zeek", "suricata")
 #: Share of the lines that may fit nothing: what an administrator lets Exim's access lists write is free text.
 FREE_TEXT = {"exim": 0.06}
@@ -199,7 +202,7 @@ def differences(label: dict[str, Any], reading: Reading) -> tuple[int, dict[str,
 
 def _same_time(label: str, ts: int | None) -> bool:
     """The label is the raw text of the stamp: read by itself it must give the same moment."""
-    for kind in ("rfc3164", "iso", "dmy"):
+    for kind in ("rfc3164", "iso", "dmy", "win"):
         line = naive.Line(label.encode())
         if naive.read_time(kind, line, 0) == len(line.text):
             return line.ts == ts
@@ -237,7 +240,7 @@ def noise_events(formats: FormatSet) -> list[str]:
     for record in corpus():
         if record["kind"] == "other-noise":
             reading = read(formats, record)
-            if reading.what == "event":
+            if reading.what == "event" and reading.kind != "repeat":
                 found.append(f"{record['id']} {reading.pattern} {record['line'][:150]}")
     return found
 

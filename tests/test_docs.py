@@ -50,8 +50,8 @@ def test_every_format_is_told(docs: str) -> None:
     assert [f.id for f in (*formats.envelopes, *formats.messages) if f"`{f.id}`" not in docs] == []
 
 
-def test_the_reference_is_that_of_the_code() -> None:
-    """docs/reference.md is what docs/generate.py makes of this code, and its headings are headings."""
+def test_the_made_pages_are_those_of_the_code() -> None:
+    """docs/reference.md and formats-list.md are what docs/generate.py makes of this code; headings are headings."""
     spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
     assert spec is not None
     assert spec.loader is not None
@@ -60,6 +60,7 @@ def test_the_reference_is_that_of_the_code() -> None:
     text = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
     assert text == generate.reference(), "run `python docs/generate.py`"
     assert not re.search(r"^#+[^# \n]", text, re.MULTILINE)
+    assert (ROOT / "docs" / "formats-list.md").read_text(encoding="utf-8") == generate.formats_list(), "run `python docs/generate.py`"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)

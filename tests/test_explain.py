@@ -104,3 +104,16 @@ def test_explain_a_file(tmp_path: Path) -> None:
     log = tmp_path / "queries.log"
     log.write_text(f"{QUERY}\n")
     assert "kind:    dns.query" in call("explain", "--file", log).out
+
+
+def test_a_refused_line_says_why() -> None:
+    """A line whose stamp tells no time of day is a reject, with what to do about it."""
+    text = explained("[   12.345678] mx sendmail[5]: starting")
+    assert "refused: a time since boot" in text
+    assert "short-iso-precise" in text
+
+
+def test_what_stands_behind_a_prefix_is_explained() -> None:
+    """Of a container's line the message is explained, however many prefixes it claims."""
+    assert "sendmail." in explained("mail-1  | Oct 27 01:17:13 mx sendmail[5]: x")
+    assert "not understood" in explained("a | " * 5000 + "x")

@@ -26,8 +26,9 @@ def test_the_kernel_knows_the_same_kinds() -> None:
     assert KINDS[L.KIND_QUERY] == "dns.query"
     assert KINDS[L.KIND_TO] == "mail.to"
     assert KINDS[L.KIND_DONE] == "mail.done"
-    assert len(KINDS) == L.KIND_START + 1
-    assert (STATUSES[L.SENT], STATUSES[L.DEFERRED], STATUSES[L.SKIPPED]) == ("sent", "deferred", "skipped")
+    assert KINDS[L.KIND_REPEAT] == "repeat"
+    assert len(KINDS) == L.KIND_REPEAT + 1
+    assert (STATUSES[L.SENT], STATUSES[L.DEFERRED], STATUSES[L.OTHER_STATUS]) == ("sent", "deferred", "other")
 
 
 def test_words_are_there_once() -> None:

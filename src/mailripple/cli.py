@@ -39,6 +39,13 @@ _READING = [
     click.option(
         "--format", "format_", metavar="ID", help="Read with this message format only (see `mailripple formats`)."
     ),
+    click.option(
+        "--ipv6-prefix",
+        type=click.IntRange(16, 128),
+        default=128,
+        show_default=True,
+        help="Bits of an IPv6 address that make a client: 64 takes the addresses of a PC, or of a house, for one.",
+    ),
     _FORMATS,
     click.option("--rejects", metavar="FILE", help="Write every line that was not understood to FILE, as JSON lines."),
 ]
@@ -225,12 +232,15 @@ def simulate(scenario: str | None, list_: bool, out: Path | None, seed: int, **v
         run_simulation(scenario, out, seed, Variant(**variant))
 
 
-def _options(zone: str | None, year: int | None, format_: str | None, folders: tuple[Path, ...]) -> ReadOptions:
+def _options(
+    zone: str | None, year: int | None, format_: str | None, folders: tuple[Path, ...], ipv6_prefix: int = 128
+) -> ReadOptions:
     from mailripple.config import ReadOptions
     from mailripple.parse.zone import machine_zone
 
     now = int(time.time() * 1_000_000)
-    return ReadOptions(zone or machine_zone(), now, zone is not None, year, own_formats(folders), format_)
+    own = own_formats(folders)
+    return ReadOptions(zone or machine_zone(), now, zone is not None, year, own, format_, ipv6_prefix=ipv6_prefix)
 
 
 def window_length(text: str | None) -> int | None:

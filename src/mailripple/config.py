@@ -13,7 +13,8 @@ class ReadOptions:
     `zone` name of the zone of stamps without an offset; `zone_given` whether the operator named it; `year` of the
     first line of year-less logs, None to infer it; `formats` folders with the administrator's own format files;
     `format` the id of the only message format to use, None for all; `since` and `until` (UTC microseconds, half open)
-    bound the events that are counted; `now` UTC microseconds, the one clock of a run.
+    bound the events that are counted; `now` UTC microseconds, the one clock of a run; `ipv6_prefix` bits of an IPv6
+    address that tell clients apart (128: each address is one).
     """
 
     zone: str
@@ -25,6 +26,7 @@ class ReadOptions:
     since: int | None = None
     until: int | None = None
     seed: int | None = None
+    ipv6_prefix: int = 128
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from mailripple.formats import FormatSet, Pattern, load_formats
-from mailripple.formats.language import Lit, Message
+from mailripple.formats.language import Inner, Lit, Message
 from mailripple.outputs.safe import shown
 from mailripple.outputs.write import write_whole, writing
 from mailripple.parse import layout as L
@@ -32,6 +32,7 @@ COUNTS_INTO: dict[str, str] = {
     "mail.msgid": "nothing by itself: a message that comes back from a filter has the same Message-ID",
     "mail.start": "nothing by itself: tells whose the delivery is",
     "mail.done": "nothing by itself: the message is finished",
+    "repeat": "what the line before it, of the same host, counts into, that often again",
     "pop.login": "pop.login (N_P)",
     "pop.logout": "pop.logout",
     "pop.fail": "pop.fail",
@@ -100,7 +101,10 @@ def explain_line(formats: FormatSet, text: bytes) -> Iterator[str]:
 def _told(formats: FormatSet, text: bytes, outcome: naive.Outcome) -> Iterator[str]:
     if outcome.line is not None and outcome.line.ts_kind:
         yield f"time:    {time_text(outcome.line.ts).removesuffix('Z')} ({_STAMPS[outcome.line.ts_kind]})"
-    if outcome.pattern is not None and outcome.line is not None:
+    if outcome.pattern is not None and outcome.what == "reject":
+        yield f"refused: {L.REASONS[outcome.reason]}"
+        yield f"match:   {outcome.pattern.match} ({outcome.pattern.id})"
+    elif outcome.pattern is not None and outcome.line is not None:
         yield f"format:  {outcome.pattern.format}, pattern {outcome.pattern.name}"
         yield f"match:   {outcome.pattern.match}"
         yield f"kind:    {outcome.pattern.kind or 'skipped on purpose'}"
@@ -118,7 +122,7 @@ def _told(formats: FormatSet, text: bytes, outcome: naive.Outcome) -> Iterator[s
         yield from _nearest(formats, text)
 
 
-def _nearest(formats: FormatSet, text: bytes) -> Iterator[str]:
+def _nearest(formats: FormatSet, text: bytes, *, nested: bool = False) -> Iterator[str]:
     """The patterns that came furthest, and where they stopped."""
     text = text.rstrip(b"\r ")
     tried: list[tuple[int, Pattern]] = []
@@ -126,6 +130,9 @@ def _nearest(formats: FormatSet, text: bytes) -> Iterator[str]:
         for pattern in envelope.patterns:
             line = naive.Line(text)
             at = naive.match(pattern, pattern.items, line, 0)
+            if at > 0 and isinstance(pattern.items[-1], Inner) and not nested:
+                yield from _nearest(formats, text[at:], nested=True)
+                return
             if at < 0:
                 tried.append((_furthest(pattern, naive.Line(text), 0), pattern))
                 continue

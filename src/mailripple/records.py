@@ -71,6 +71,7 @@ def read_records(
         source, clock = sources[i], starts[i].map
         tally = SourceTally(source.name, server_name(source.name), len(program.patterns), looks[i].mail)
         tallies.append(tally)
+        parser.dates(looks[i].dates)
         parser.begin()
         with ChunkReader(source, i, pool) as reader:
             for chunk in reader:

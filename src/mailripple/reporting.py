@@ -71,7 +71,7 @@ def report(
 
 def summary_of(result: Result, options: ReportOptions, window_s: int | None = None) -> Summary:
     """The report's data from a run's result."""
-    names = Names(result.names, result.key)
+    names = Names(result.names, result.key, result.ipv6_prefix)
     summary = summarise(
         result.counts,
         result.attempts,

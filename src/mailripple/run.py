@@ -29,14 +29,24 @@ from mailripple.models.senders import Senders
 from mailripple.parse import layout as L
 from mailripple.parse.check import problems
 from mailripple.parse.compile import PatternName, Program, compile_formats
-from mailripple.parse.events import IntArray, Parsed, Parser, random_seed
-from mailripple.parse.prescan import Glimpse, Start, begin, glimpse, zone_notice
+from mailripple.parse.events import IntArray, Parser, random_seed
+from mailripple.parse.prescan import (
+    Glimpse,
+    Start,
+    begin,
+    glimpse,
+    replies_stand_for_queries,
+    take_replies,
+    zone_notice,
+)
+from mailripple.parse.repeats import Before, expand
 from mailripple.parse.timemap import resolve
 from mailripple.parse.zone import Zone, year_of, zone
 from mailripple.sources import BufferPool, ChunkReader, Source, discover, head, rotation, server_name
 from mailripple.tally import Reject, Sink, SourceTally
 
 Progress = Callable[[int], None]
+REPLIES = "only replies are logged, no queries: each reply counts as the query that it answers"
 #: A rotated log may begin that long before the end of the one before it.
 ROTATION_S = 3600
 #: A log that begins within that long of the end of another goes on where that ended: its clock is known.
@@ -58,6 +68,7 @@ class Result:
     files: tuple[Source, ...] = ()
     senders: tuple[Senders, ...] = ()
     lookups: tuple[Lookups, ...] = ()
+    ipv6_prefix: int = 128
 
     def dns_sources(self) -> set[str]:
         """Names of the sources in which there were DNS records."""
@@ -80,15 +91,15 @@ class Fold:
     name: str = ""
     newest: int = -(1 << 61)
 
-    def take(self, piece: Parsed, *, mail: bool) -> None:
+    def take(self, columns: IntArray, *, mail: bool) -> None:
         """Stitch and count the events of a piece; what may still be overtaken waits in `in_order`."""
         if not mail:
-            asked = exchanger_questions(self.count(piece.events.columns))
+            asked = exchanger_questions(self.count(columns))
             for ready, late in self.in_order.take(asked):
                 if not late:
                     self.lookups.step(ready)
             return
-        for ready, late in self.in_order.take(piece.events.columns):
+        for ready, late in self.in_order.take(columns):
             self._take_mail(ready, late=late)
 
     def _take_mail(self, ready: IntArray, *, late: bool = False) -> None:
@@ -140,15 +151,19 @@ class Lane:
         first = start.first if clock.latest is None else None
         if first is not None and abs(first - fold.newest) <= CONTINUED_S * 1_000_000:
             clock = replace(clock, latest=fold.newest)  # tells which of two hours a rotated file begins in
+        before = Before()
         for chunk in reader:
             for piece in self.parser.parse(chunk.buffer.ctypes.data + chunk.start, chunk.length):
+                if start.replies:
+                    take_replies(piece.events.columns)
                 clock = resolve(clock, piece.events.columns, self.zone)
-                order_lines(piece.events.columns, rank, tally.lines)
+                columns, before = expand(before, piece)
+                order_lines(columns, rank, tally.lines)
                 tally.add(piece, chunk.buffer[chunk.start : chunk.start + chunk.length], sink)
-                fold.take(piece, mail=tally.mail)
+                fold.take(columns, mail=tally.mail)
             progress(chunk.length)
             chunk.release()
-        tally.damage, tally.dropped = reader.damage, reader.dropped
+        tally.damage, tally.dropped, tally.unrepeated = reader.damage, reader.dropped, before.left_out
         tally.bytes, tally.bytes_in = reader.bytes_read, reader.bytes_in
         fold.newest = fold.newest if tally.last is None else max(fold.newest, tally.last)
 
@@ -218,11 +233,7 @@ def read_all(
     seed = random_seed() if options.seed is None else options.seed
     where = zone(options.zone)
     looks, starts = look_at(sources, program, options, where)
-    notices += [
-        Notice("note", s.name, w)
-        for s, g, b in zip(sources, looks, starts, strict=True)
-        if (w := zone_notice(g, b, where))
-    ]
+    notices += told_of(sources, looks, starts, where)
     order = by_first_moment(starts, sources)
     tallies = [
         SourceTally(
@@ -230,7 +241,10 @@ def read_all(
         )
         for i, s in enumerate(sources)
     ]
-    lanes = [Lane(Parser(program, seed), where, options.since, options.until) for _ in range(2)]
+    lanes = [
+        Lane(Parser(program, seed, ipv6_prefix=options.ipv6_prefix), where, options.since, options.until)
+        for _ in range(2)
+    ]
     pool = BufferPool()
 
     def run_lane(number: int) -> list[tuple[Counts, KeptAttempts]]:
@@ -238,6 +252,7 @@ def read_all(
         for rank, i in enumerate(order):
             if tallies[i].mail == (number == 1):
                 lane.parser.base(tallies[i].server)
+                lane.parser.dates(looks[i].dates)
                 with ChunkReader(sources[i], i, pool) as reader:
                     lane.read(reader, rank, tallies[i], starts[i], sink, progress)
         return lane.close(mail=number == 1)
@@ -261,7 +276,20 @@ def read_all(
         tuple(sources[i] for i in order),
         tuple(fold.senders for fold in lanes[1].folds),
         tuple(fold.lookups for fold in lanes[0].folds),
+        options.ipv6_prefix,
     )
+
+
+def told_of(
+    sources: Sequence[Source], looks: Sequence[Glimpse], starts: Sequence[Start], where: Zone
+) -> list[Notice]:
+    """What the heads of the sources say that the operator should know: replies in place of queries, another zone."""
+    found = [Notice("note", s.name, REPLIES) for s, b in zip(sources, starts, strict=True) if b.replies]
+    for source, look, start in zip(sources, looks, starts, strict=True):
+        wrong = zone_notice(look, start, where)
+        if wrong:
+            found.append(Notice("note", source.name, wrong))
+    return found
 
 
 def look_at(
@@ -269,13 +297,14 @@ def look_at(
 ) -> tuple[list[Glimpse], list[Start]]:
     """Look at the head of every source: its kind, its first moment, the year of its stamps."""
     parser = Parser(program, 1, wide=True)
-    looks = [glimpse(parser, head(s), year_of(options.now) + 1) for s in sources]
+    looks = [glimpse(parser, head(s), year_of(options.now) + 1, s.mtime) for s in sources]
+    replies = replies_stand_for_queries(looks)
     dated: list[int] = []
     starts: dict[int, Start] = {}
     for yearless in (False, True):
         for i, (source, look) in enumerate(zip(sources, looks, strict=True)):
             if (look.kind == L.CIVIL_NO_YEAR) == yearless:
-                starts[i] = begin(look, source.name, source.mtime, options, where, dated)
+                starts[i] = replace(begin(look, source.name, source.mtime, options, where, dated), replies=replies[i])
                 if starts[i].first is not None and not yearless:
                     dated.append(starts[i].first or 0)
     return looks, [starts[i] for i in range(len(sources))]
@@ -293,8 +322,11 @@ def by_first_moment(starts: Sequence[Start], sources: Sequence[Source]) -> list[
 
 
 def nothing_understood(tallies: Sequence[SourceTally], patterns: Sequence[PatternName]) -> None:
-    """A run that understood nothing is an error, never an empty report (law 1)."""
-    if any(int(t.patterns[i]) for t in tallies for i, p in enumerate(patterns)):
+    """A run that understood nothing is an error, never an empty report (law 1).
+
+    Lines that belong to no program (marks, continued lines) are no sign of having understood.
+    """
+    if any(int(t.patterns[i]) for t in tallies for i, p in enumerate(patterns) if not p.envelope):
         return
     first: Reject | None = next((r for t in tallies for r in t.rejects), None)
     lines = sum(t.lines for t in tallies)

@@ -74,10 +74,17 @@ KINDS: Final[tuple[str, ...]] = (
     "mail.done",
     "mail.msgid",
     "mail.start",
+    "repeat",
 )
 
 #: Result of one delivery record (DESIGN words: bounced, expired and rejected all count as failed).
 STATUSES: Final[tuple[str, ...]] = ("", "sent", "deferred", "bounced", "expired", "rejected", "other", "skipped")
+
+#: Why a line of a known kind is a reject all the same: what a pattern's `refuse` may say, and the reason shown.
+REFUSALS: Final[dict[str, str]] = {
+    "no-wall-time": "a time since boot, no wall clock time: export with `journalctl -o short-iso-precise`",
+    "no-date": "not an English month and its day: have the logs written with LC_TIME=C, or with ISO 8601 stamps",
+}
 
 #: Query types counted by themselves; all others are "other".
 QTYPES: Final[tuple[str, ...]] = (
@@ -98,6 +105,9 @@ QTYPES: Final[tuple[str, ...]] = (
     "NAPTR",
     "SVCB",
 )
+
+#: Their numbers (IANA): a server that does not know a name writes `TYPE65`, dnsmasq `type=65`.
+QTYPE_NUMBERS: Final[tuple[int, ...]] = (0, 1, 28, 15, 12, 16, 2, 6, 33, 65, 255, 5, 43, 48, 35, 64)
 
 #: `Counts`: one row a window, entity and metric; rows with the same key add up.
 COUNTS: Final[tuple[Column, ...]] = (

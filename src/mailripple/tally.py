@@ -54,6 +54,7 @@ class SourceTally:
     last: int | None = None
     damage: str | None = None
     dropped: int = 0
+    unrepeated: int = 0
     rejects: list[Reject] = field(default_factory=list)
     other: dict[int, int] = field(default_factory=dict)
     patterns: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -108,6 +109,8 @@ class SourceTally:
             found.append(Notice("warning", self.name, self.damage))
         if self.dropped:
             found.append(Notice("note", self.name, f"{self.dropped} bytes of over-long lines left out"))
+        if self.unrepeated:
+            found.append(Notice("note", self.name, f"{self.unrepeated} repeated messages left out: more than lines"))
         if self.assumed:
             found.append(Notice("note", self.name, f"assumed: {self.assumed}"))
         return found

@@ -21,7 +21,7 @@ from mailripple.parse.compile import compile_formats
 from mailripple.parse.events import Parsed, Parser
 from mailripple.parse.hot import compiled
 from mailripple.parse.naive_records import Table
-from mailripple.tables import KINDS, QTYPES
+from mailripple.tables import KINDS
 
 PAD = 64
 SLOTS = tuple(L.SLOT)
@@ -186,8 +186,7 @@ class Comparison:
         f = line.fields
         kind = KINDS.index(pattern.kind)
         rcpts = tuple(self.name(r) for r in line.rcpts) if kind in (L.KIND_TO, L.KIND_START) else ()
-        qtype = f.get("qtype", b"").decode("latin-1") if "qname" in f else ""
-        known = QTYPES.index(qtype) if qtype in QTYPES[1:] else 0
+        known = naive.qtype_number(f.get("qtype", b"")) if "qname" in f else 0
         dsn = f["dsn"][0] - 48 if f.get("dsn", b"")[:1].isdigit() else 0
         code = kind | outcome.status << 8 | known << 16 | dsn << 24 | line.ts_kind << 28 | self._number[pattern.id] << 32
         name = 0
@@ -212,6 +211,8 @@ class Comparison:
         sender = f.get("mailer" if kind == L.KIND_TO and not sensed else "env_from")
         if kind in (L.KIND_TO, L.KIND_START):
             count = rcpts << 40
+        elif kind == L.KIND_REPEAT:
+            count = _number(f.get("repeat", b""), 1 << 40)
         else:
             count = _number(f["nrcpts"], 1 << 20) << 40 if "nrcpts" in f else -1
         return {

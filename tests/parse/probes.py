@@ -7,9 +7,13 @@ from mailripple.parse.clock import (
     month_days,
     month_number,
     stamp_dmy,
+    stamp_epoch,
     stamp_inner,
     stamp_iso,
+    stamp_long,
     stamp_rfc3164,
+    stamp_tai64n,
+    stamp_win,
 )
 from mailripple.parse.elements import skip_program, skip_structured_data
 from mailripple.parse.emit import qtype_code
@@ -176,3 +180,23 @@ def try_dmy(ctx: int, p: int, e: int) -> int:
 @entry
 def try_inner(ctx: int, p: int, e: int) -> int:
     return stamp_inner(ctx, p, e)
+
+
+@entry
+def try_epoch(ctx: int, p: int, e: int) -> int:
+    return stamp_epoch(ctx, p, e)
+
+
+@entry
+def try_tai64n(ctx: int, p: int, e: int) -> int:
+    return stamp_tai64n(ctx, p, e)
+
+
+@entry
+def try_long(ctx: int, p: int, e: int) -> int:
+    return stamp_long(ctx, p, e)
+
+
+@entry
+def try_win(ctx: int, p: int, e: int) -> int:
+    return stamp_win(ctx, p, e)

@@ -18,8 +18,8 @@ FIELDS = [
     "user", "client_name", "queue_id", "new_queue_id", "env_from", "size", "msgid", "relay", "mailer", "dsn", "stat", "sasl_user",
     "reply", "reason", "_", "_",
 ]  # fmt: skip
-STAMPS = ("rfc3164", "iso", "spaced", "dmy", "inner")
-TYPES = ("word", "int", "ip", "qid", "addr", "addrs", "path", "angle", "peer", "mx", "program", "host", "sd", *STAMPS)
+STAMPS = ("rfc3164", "iso", "spaced", "dmy", "epoch", "tai64n", "win", "long", "inner")
+TYPES = ("word", "int", "ip", "qid", "addr", "addrs", "path", "angle", "peer", "mx", "program", "host", "sd", "pad", "dname", *STAMPS)
 KEY_NAMES = ("a", "ab", "to", "from", "relay", "stat", "size", "longerthaneight", "longerthaneighty", "rip")
 PROGRAMS = ("pa", "pb", "pc")
 RULES = [("", "", False), ("stat", "a", False), ("dsn", "5", False), ("reply", "", False), ("reply", "x", True), ("stat", "", True),
@@ -37,6 +37,13 @@ _FITTING = {
     "angle": [b"<>", b"<a b@c.d>", *_ADDRESSES],
     "peer": _PEERS,
     "mx": _PEERS,
+    "dname": [b"a\\ b.c", b"a\\\\ b", b"\\", b".", b"a.b"],
+    "pad": [b"", b"  ", b"\t "],
+    "labels": [b"(0)", b"(3)www(7)example(0)", b"(1)a(9)(3)x(0)b(2)(0)", b"(4)a\\303(0)"],
+    "epoch": [b"1730000000", b"0.5", b"999999999999"],
+    "tai64n": [b"@400000006aa8e01a2c3ca002", b"@400000006aa8e01a3c3ca002"],
+    "win": [b"5/21/2015 1:51:18 PM", b"22/12/2021 21:46:04", b"20140816 16:08:57", b"1.2.20 3:04:05"],
+    "long": [b"Sun 2024-10-27 01:17:13 CEST", b"Sun 2024-10-27 01:17:13.5 UTC", b"Sun 2024-10-27 01:17:13"],
     "program": [b"pa", b"pb", b"zz/1"],
     "host": [b"mx ", b"mx: ", b"a[1] "],
     "sd": [b"-", b'[a b="]"]'],
@@ -61,6 +68,8 @@ class Maker:
         pick = self.rng.choice
         if kind in STAMPS:
             return "ts"
+        if kind == "pad":
+            return "_"
         if self.envelope:
             own = {"host": "host", "program": "program", "int": pick(("pid", "_"))}
             return own.get(kind, pick(("_", "host")) if kind in ("word", "text") else "_")
@@ -78,10 +87,12 @@ class Maker:
         if chance < 0.5:
             return "{%s}" % self.field_for("text")
         if chance < 0.6:
-            return '{%s:to "%s"}' % (self.field_for("text"), pick(LITERALS).decode())
+            return '{%s:to %s"%s"}' % (self.field_for("text"), pick(("", "last ")), pick(LITERALS).decode())
         if chance < 0.75 and depth < 2:
             inner = "".join(self.element(depth + 1) for _ in range(self.rng.randrange(3)))
             return "{?" + pick(LITERALS).decode() + inner + "}"
+        if chance > 0.97 and not self.envelope:
+            return "{reason:labels}"
         kind = pick(TYPES)
         return "{%s:%s}" % (self.field_for(kind), kind)
 
@@ -113,7 +124,7 @@ class Maker:
             match = stamp + match + rng.choice(("", "{program:program}: ", "{program:program}"))
             if not match.endswith("{program:program}: ") or rng.random() < 0.3:
                 program = rng.choice(PROGRAMS)
-            match += "{message}"
+            match += "{message}" if program or rng.random() < 0.8 else "{line}"
         elif not self.envelope and rng.random() < 0.35:
             keys, match = self.keys(), match + rng.choice(("{keys}", "{?, {keys}}"))
         kind = "" if self.envelope else rng.choice(KINDS)

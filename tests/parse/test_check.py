@@ -90,7 +90,7 @@ def test_an_error_says_where_and_what_to_do() -> None:
     """The place names file, pattern and sample; the sample is cut to a length that a terminal bears."""
     formats = formats_of(("envelope", ENVELOPE), ("mail", MESSAGE + pattern("a", "x", "y" * 1000)))
     (problem,) = problems(formats)
-    assert "pattern 'a', sample 1" in problem.where
+    assert "line 6: pattern 'a', sample 1" in problem.where
     assert len(problem.where) < 300
     assert problem.todo
     assert list(problems(formats, formats.envelopes[0])) == []

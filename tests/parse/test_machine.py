@@ -16,7 +16,7 @@ from mailripple.formats.load import FormatSet
 from mailripple.parse import layout as L
 from mailripple.parse import naive
 from mailripple.parse.events import Parser
-from mailripple.tables import STATUSES
+from mailripple.tables import QTYPES, STATUSES
 from tests.parse.compare import PAD, Comparison, formats_of, joined, padded, pieces_of, samples
 from tests.parse.edge import Edge
 from tests.parse.test_compile import pattern, with_message
@@ -261,3 +261,72 @@ def test_ids_of_wide_and_narrow_events_are_the_same(formats: FormatSet, comparis
         names.append(parser.names())
     assert np.array_equal(columns[0][: L.COL["account"]], columns[1][: L.COL["account"]])
     assert names[0] == names[1]
+
+
+# Lines in lines, beginnings of a file, refusals
+
+
+WRAPPED = """
+id = "w"
+title = "w"
+url = "w"
+rank = 1
+[[pattern]]
+name = "bar"
+match = '{_:word} | {line}'
+sample = [{ line = 'a | p: x' }]
+[[pattern]]
+name = "boot"
+match = '[{_:int}] {_}'
+refuse = "no-wall-time"
+sample = [{ line = '[1] x' }]
+[[pattern]]
+name = "plain"
+match = '{program:program}: {message}'
+sample = [{ line = 'p: x' }]
+"""
+BEGINNINGS = """
+id = "b"
+title = "b"
+url = "b"
+programs = ["p"]
+prefix = ['{_:int} ', '']
+[[pattern]]
+name = "a"
+kind = "mail.client"
+match = 'a{user:to last "-"}-{_}'
+sample = [{ line = 'p: ax-y', event = { user = "x" } }]
+[[pattern]]
+name = "b"
+match = 'b{_}'
+sample = [{ line = 'p: 1 b' }]
+"""
+
+
+def test_lines_in_lines_and_beginnings() -> None:
+    """A line in a line is read once; a file's beginnings hold for all of its patterns; the last text is the last."""
+    comparison = Comparison(formats_of(("envelope", WRAPPED), ("mail", BEGINNINGS)))
+    lines = [b"p: ax-y-z", b"c | p: 7 ax-y", b"c | c | p: ax-y", b"c | q: x", b"c | [1] x", b"p: 7 7 b", b"7 p: b", b"c | p: b", b"c | ", b"c | -- "]
+    assert comparison.differences(lines) == []
+    found = comparison.kernel(joined(lines))
+    assert [(e.line, e.fields["user"]) for e in found.events] == [(0, b"x-y"), (1, b"x")]
+    assert dict(found.patterns) == {"b.a": 2, "b.b": 1}
+    assert [(line, L.REASONS[why].split(":")[0]) for line, why, _ in found.rejects if line == 4] == [(4, "a time since boot, no wall clock time")]
+
+
+def test_a_chain_of_prefixes_is_not_slow() -> None:
+    """A line that is all prefixes takes the time of its length."""
+    comparison = Comparison(formats_of(("envelope", WRAPPED), ("mail", BEGINNINGS)))
+    text = joined([b"a | " * 16_000] * 100)
+    start = time.process_time()
+    assert len(comparison.kernel(text).rejects) == 100
+    assert time.process_time() - start < 2
+
+
+@pytest.mark.parametrize(("logged", "counted"), [("TYPE65", "HTTPS"), ("type=65", "HTTPS"), ("TYPE1", "A"), ("TYPE0", "other"), ("TYPE65x", "other"), ("type65", "other"), ("TYPE", "other"), ("TYPE9999999", "other"), ("HTTPS", "HTTPS")])
+def test_types_by_number(comparison: Comparison, logged: str, counted: str) -> None:
+    """A type that the server writes as a number counts as the type that it is."""
+    line = NAMED + f"192.0.2.7#5 (a.example): query: a.example IN {logged} + (192.0.2.2)".encode()
+    assert comparison.differences([line]) == []
+    (event,) = comparison.kernel(joined([line])).events
+    assert QTYPES[(event.columns["code"] >> 16) & 0xFF] == counted

@@ -7,7 +7,7 @@ first byte to its last, left to right, without ever going back: the time is line
     {_}                the same, not kept; `_` may stand for the field everywhere
     {field:word}       one or more bytes up to a space or the end
     {field:int}        one or more digits
-    {field:ip}         an IPv4 or IPv6 address (`IPv6:` in front allowed)
+    {field:ip}         an IPv4 or IPv6 address (`IPv6:` in front allowed); an IPv4 address ends before a colon
     {field:qid}        a queue id: letters and digits, 5 to 24, at least one digit among them
     {field:addr}       an envelope address: `<...>` with quotes respected, or text up to a comma or the end
     {field:addrs}      a list of envelope addresses, joined by commas without a space
@@ -17,6 +17,10 @@ first byte to its last, left to right, without ever going back: the time is line
     {field:mx}         the same; the address is the `relay_ip`
                        (as a key `to end`, both begin behind the last place where the key stands)
     {field:to "TEXT"}  text up to the first occurrence of TEXT, which is left to be matched by what follows
+    {field:to last "TEXT"}  the same, up to the last occurrence: where the text may hold anything, also TEXT
+    {field:dname}      a domain name in which a backslash keeps a space (RFC 1035, 5.1), up to a space or the end
+    {field:labels}     a domain name as Windows writes it: `(3)www(7)example(3)com(0)`; kept as `www.example.com.`
+    {_:pad}            spaces and tabs, or nothing
     {? ...}            an optional group; it begins with literal text and is taken exactly where that text stands
     {keys}             `key=value, key=value, ...` up to the end, in any order; `[pattern.keys]` says what is kept
 
@@ -35,11 +39,15 @@ Envelopes (`envelope/*.toml`) also use
     {ts:rfc3164}  `Oct 27 01:17:13[.622]`  {ts:iso}  `2024-10-27T01:17:13[.6][+02:00| +0200|Z]`
     {ts:spaced}   the same with a space between day and time, never a `T`
     {ts:dmy}      `27-Oct-2024 01:17:13[.622]`
+    {ts:epoch}    seconds since 1970: `1730000000[.622]`   {ts:tai64n}  `@400000006aa8e01a2c3ca002`
+    {ts:long}     `Sun 2024-10-27 01:17:13[.622] CEST` (journalctl); only UTC and GMT tell an offset
+    {ts:win}      a date and time as Windows writes it in any country, see `parse.clock.stamp_win`
     {ts:inner}    a `dmy` or `iso` stamp and a space, if they stand here: it then counts instead of the one before
-    {host:host}   a word, unless that word is already the program (`named[5]:`): then nothing
+    {host:host}   a word that does not begin with `<`, unless it is already the program (`named[5]:`): then nothing
     {_:sd}        the structured data of RFC 5424
     {program:program}  letters, digits and `-_./@+`
     {message}     the rest, handed to the format of that program
+    {line}        the rest, read as a line of its own; once only
 """
 
 from __future__ import annotations
@@ -49,8 +57,9 @@ from dataclasses import dataclass
 from mailripple.errors import FormatError
 from mailripple.tables import FIELDS
 
-TYPES = ("word", "int", "ip", "qid", "addr", "addrs", "path", "angle", "peer", "mx")
-ENVELOPE_TYPES = ("rfc3164", "iso", "spaced", "dmy", "inner", "host", "sd", "program")
+TYPES = ("word", "int", "ip", "qid", "addr", "addrs", "path", "angle", "peer", "mx", "dname", "labels", "pad")
+STAMPS = ("rfc3164", "iso", "spaced", "dmy", "epoch", "tai64n", "win", "long")
+ENVELOPE_TYPES = (*STAMPS, "inner", "host", "sd", "program")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +71,12 @@ class Lit:
 
 @dataclass(frozen=True, slots=True)
 class Until:
-    """Bytes up to the first occurrence of `text`, which is consumed too; `text` empty: the rest of the line."""
+    """Bytes up to the first (`last`: the last) occurrence of `text`, which is consumed too; empty: the rest."""
 
     field: str
     text: bytes
     consume: bool = True
+    last: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +123,7 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Inner:
-    """Read the record's message as a line of its own."""
+    """Read the rest, or the message of the record, as a line of its own."""
 
 
 Element = Lit | Until | Typed | Optional | Keys | Message | Record | Pick | Columns | Inner
@@ -305,8 +315,12 @@ def _element(text: str, where: str) -> Element:
         return Until(field, b"", consume=True)
     if kind.startswith('to "') and kind.endswith('"') and len(kind) > 5:
         return Until(field, kind[4:-1].encode(), consume=False)
+    if kind.startswith('to last "') and kind.endswith('"') and len(kind) > 10:
+        return Until(field, kind[9:-1].encode(), consume=False, last=True)
     if kind not in TYPES + ENVELOPE_TYPES:
         raise FormatError(f"unknown type {kind!r} in {{{text}}}", where=where, todo=f"use one of {TYPES}")
+    if kind == "pad" and field != "_":
+        raise FormatError(f"{{{text}}} keeps nothing", where=where, todo="write {_:pad}")
     return Typed(field, kind)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from mailripple.formats.language import (
     parse_pattern,
     parse_wanted,
 )
-from mailripple.tables import FIELDS, KINDS, STATUSES
+from mailripple.tables import FIELDS, KINDS, REFUSALS, STATUSES
 
 
 class Sample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,6 +51,7 @@ class _RawPattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     program: str = ""
     over: list[str] = []
     note: str = ""
+    refuse: str = ""
     when: dict[str, str | list[str]] = {}
     fields: dict[str, str | list[str]] = {}
 
@@ -63,6 +64,8 @@ class _RawFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     programs: list[str] = []
     rank: int = 50
     note: str = ""
+    versions: str = ""
+    prefix: list[str] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,11 @@ class StatusRule:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """One kind of line: what it looks like, what event it is (`kind` "": skipped on purpose), and its proof."""
+    """One kind of line: what it looks like, what event it is (`kind` "": skipped on purpose), and its proof.
+
+    `more` the same behind the other beginnings that the file allows; `refuse` why such a line is a reject; `line`
+    where it begins in the file.
+    """
 
     format: str
     name: str
@@ -89,6 +96,9 @@ class Pattern:
     samples: tuple[Sample, ...]
     match: str
     over: tuple[str, ...] = ()
+    more: tuple[tuple[Element, ...], ...] = ()
+    refuse: str = ""
+    line: int = 0
     when: tuple[Condition, ...] = ()
     wanted: tuple[Wanted, ...] = ()
 
@@ -109,6 +119,16 @@ class Format:
     rank: int
     patterns: tuple[Pattern, ...]
     path: str
+    versions: str = ""
+    note: str = ""
+
+    @property
+    def ways(self) -> tuple[tuple[tuple[Element, ...], Pattern], ...]:
+        """What is tried, in this order: all patterns behind the first beginning, then behind the next."""
+        most = max((len(p.more) for p in self.patterns), default=0)
+        every = (((p.items, *p.more), p) for p in self.patterns)
+        spread = [(ways, p) for ways, p in every]
+        return tuple((ways[k], p) for k in range(most + 1) for ways, p in spread if k < len(ways))
 
     @property
     def whole(self) -> bool:
@@ -150,7 +170,9 @@ def read_format(text: str, path: str, subject: str) -> Format:
         raw = msgspec.convert(tomllib.loads(text), _RawFormat)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise FormatError("a format file could not be read", why=str(error), where=path) from error
-    patterns = tuple(_pattern(raw, p, path) for p in raw.pattern)
+    lines = [n for n, line in enumerate(text.split("\n"), 1) if line.lstrip().startswith("[[pattern]]")]
+    lines += [0] * len(raw.pattern)
+    patterns = tuple(_pattern(raw, p, path, n) for p, n in zip(raw.pattern, lines, strict=False))
     names = [p.name for p in patterns]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -160,24 +182,28 @@ def read_format(text: str, path: str, subject: str) -> Format:
     for number, pattern in enumerate(patterns):
         for general in set(pattern.over) - set(names[number + 1 :]):
             raise FormatError(f"{pattern.name!r} goes over {general!r}, which does not follow it", where=path)
-    return Format(raw.id, raw.title, raw.url, subject, tuple(raw.programs), raw.rank, patterns, path)
+    programs = tuple(raw.programs)
+    return Format(raw.id, raw.title, raw.url, subject, programs, raw.rank, patterns, path, raw.versions, raw.note)
 
 
-def _pattern(raw: _RawFormat, p: _RawPattern, path: str) -> Pattern:
-    where = f"{path}: pattern {p.name!r}"
+def _pattern(raw: _RawFormat, p: _RawPattern, path: str, line: int) -> Pattern:
+    where = f"{path}, line {line}: pattern {p.name!r}"
     if p.kind not in KINDS:
         raise FormatError(f"unknown kind {p.kind!r}", where=where, todo=f"use one of {', '.join(KINDS[1:])}")
     if not p.sample:
         raise FormatError(
             "a pattern without a sample", where=where, todo="add a line that it matches: sample = [{ line = '...' }]"
         )
-    items = parse_pattern(p.match, where)
+    if p.refuse and (p.kind or p.refuse not in REFUSALS):
+        raise FormatError(f"cannot refuse for {p.refuse!r}", where=where, todo=f"use one of {', '.join(REFUSALS)}")
+    items, *more = (parse_pattern(beginning + p.match, where) for beginning in raw.prefix or [""])
     keys = tuple(parse_key(name, value, where) for name, value in p.keys.items())
     rules = tuple(_rule(rule, where) for rule in p.status)
-    over = tuple(p.over)
+    over, beginnings, samples = tuple(p.over), tuple(more), tuple(p.sample)
     when = tuple(_condition(path, value) for path, value in p.when.items())
     wanted = tuple(w for name, value in p.fields.items() for w in parse_wanted(name, value, where))
-    return Pattern(raw.id, p.name, p.kind, items, keys, rules, p.program, tuple(p.sample), p.match, over, when, wanted)
+    said = (keys, rules, p.program, samples, p.match, over, beginnings, p.refuse, line, when, wanted)
+    return Pattern(raw.id, p.name, p.kind, items, *said)
 
 
 def _condition(path: str, value: str | list[str]) -> Condition:
@@ -225,7 +251,7 @@ def assemble(found: Sequence[Format]) -> FormatSet:
     for f in reversed([f for f in found if not f.whole]):
         programs = tuple(p for p in f.programs if p not in taken)
         taken.update(programs)
-        messages.append(Format(f.id, f.title, f.url, f.subject, programs, f.rank, f.patterns, f.path))
+        messages.append(replace(f, programs=programs))
     messages.reverse()
     patterns = tuple(p for f in (*envelopes, *messages) for p in f.patterns)
     return FormatSet(envelopes, tuple(messages), patterns)

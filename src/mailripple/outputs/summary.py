@@ -113,16 +113,17 @@ class Summary:
 class Names:
     """Texts of keys."""
 
-    def __init__(self, names: Mapping[int, bytes], key: Callable[[bytes, int], int]) -> None:
+    def __init__(self, names: Mapping[int, bytes], key: Callable[[bytes, int], int], ipv6_prefix: int = 128) -> None:
         self._names = names
         self.key = key
+        self._prefix = f"/{ipv6_prefix}" if ipv6_prefix < 128 else ""
 
     def address(self, key: int) -> str:
         """The IP address that a key stands for."""
         if V4_KEY <= key < 2 * V4_KEY:
             return str(ipaddress.IPv4Address(key - V4_KEY))
         raw = self._names.get(key, b"")
-        return str(ipaddress.IPv6Address(raw)) if len(raw) == 16 else f"(address {key:x})"
+        return f"{ipaddress.IPv6Address(raw)}{self._prefix}" if len(raw) == 16 else f"(address {key:x})"
 
     def reverse(self, key: int) -> str:
         """The name that a PTR query for the address asks for; "" where the address is not known."""

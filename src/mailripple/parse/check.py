@@ -22,10 +22,11 @@ def problems(formats: FormatSet, only: Format | None = None) -> Iterator[FormatE
             for number, sample in enumerate(pattern.samples, 1):
                 found = _problem(formats, f, pattern, sample)
                 if found:
+                    place = f"{f.path}, line {pattern.line}: pattern {pattern.name!r}, sample {number}"
                     yield FormatError(
                         found[0],
                         why=found[1],
-                        where=f"{f.path}: pattern {pattern.name!r}, sample {number}: {sample.line[:160]!r}",
+                        where=f"{place}: {sample.line[:160]!r}",
                         todo=f"mend the pattern {pattern.match!r}, or the sample",
                     )
 

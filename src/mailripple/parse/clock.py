@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from mailripple.parse import layout as L
 from mailripple.parse.native import entry, i64, part, put64, u8, u16, u32
-from mailripple.parse.text import is_digit
+from mailripple.parse.text import hex_value, is_alnum, is_digit, read_int, skip_digits
 
 SECOND = 1_000_000
 DAY = 86_400
@@ -16,6 +16,11 @@ BACK = 4
 TENS = (1, 10, 100, 1000, 10_000, 100_000, 1_000_000)
 MONTHS = tuple(int.from_bytes(m.encode(), "little") for m in "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split())
 
+
+#: The last second of the year 9999, and the TAI label of 1970-01-01 UTC.
+LAST_SECOND = 253_402_300_799
+TAI_ZERO = (1 << 62) + 10
+UTC_WORD, GMT_WORD = (int.from_bytes(word, "little") for word in (b"UTC", b"GMT"))
 
 #: An hour that occurs twice is the first one, if nothing came before.
 NEVER = -(1 << 62)
@@ -236,6 +241,134 @@ def read_offset(ctx: int, p: int, e: int) -> int:
     put64(ctx + L.TS, i64(ctx + L.TS) - (offset if c == 43 else -offset))
     put64(ctx + L.TS_KIND, L.UTC)
     return at + 2
+
+
+@part
+def stamp_epoch(ctx: int, p: int, e: int) -> int:
+    """`1730000000` seconds since 1970, UTC, with an optional fraction."""
+    stop = skip_digits(p, e)
+    if stop == p or stop - p > 12 or read_int(p, stop) > LAST_SECOND:
+        return -1
+    put64(ctx + L.TS, read_int(p, stop) * SECOND)
+    put64(ctx + L.TS_KIND, L.UTC)
+    return read_fraction(ctx, stop, e)
+
+
+@part
+def stamp_tai64n(ctx: int, p: int, e: int) -> int:
+    """`@` and 24 hexadecimal digits: seconds of TAI from 2**62 on, and nanoseconds, as multilog writes them.
+
+    UTC is ten seconds less: multilog's clock leaves leap seconds out.  https://cr.yp.to/libtai/tai64.html
+    """
+    if p + 25 > e or u8(p) != 64:
+        return -1
+    seconds = read_hex(p + 1, 16)
+    nanos = read_hex(p + 17, 8)
+    seconds -= TAI_ZERO
+    if nanos < 0 or nanos > 999_999_999 or seconds < 0 or seconds > LAST_SECOND:
+        return -1
+    put64(ctx + L.TS, seconds * SECOND + nanos // 1000)
+    put64(ctx + L.TS_KIND, L.UTC)
+    return p + 25
+
+
+@part
+def read_hex(p: int, n: int) -> int:
+    """Value of n hexadecimal digits at p, the first below 8 where n is 16; -1 where they are not there."""
+    value = 0
+    for k in range(n):
+        digit = hex_value(u8(p + k))
+        if digit < 0 or (n == 16 and k == 0 and digit > 7):
+            return -1
+        value = value << 4 | digit
+    return value
+
+
+@part
+def stamp_long(ctx: int, p: int, e: int) -> int:
+    """`Sun 2024-10-27 01:17:13 CEST`: a weekday, a date, a zone in letters, of which only UTC and GMT are known."""
+    first = u8(p)
+    if p + 4 > e or u8(p + 3) != 32:
+        return -1
+    if first != 77 and first != 84 and first != 87 and first != 70 and first != 83:
+        return -1
+    for k in range(1, 3):
+        if not is_alnum(u8(p + k)):
+            return -1
+    stop = stamp_iso(ctx, p + 4, e)
+    if stop < 0 or stop >= e or u8(stop) != 32:
+        return -1
+    zone = stop + 1
+    stop = zone
+    while stop < e and is_alnum(u8(stop)):
+        stop += 1
+    if stop == zone or stop - zone > 5:
+        return -1
+    word = u16(zone) | (u8(zone + 2) << 16)
+    if stop - zone == 3 and (word == UTC_WORD or word == GMT_WORD):
+        put64(ctx + L.TS_KIND, L.UTC)
+    return stop
+
+
+@part
+def stamp_win(ctx: int, p: int, e: int) -> int:
+    """A date and time as Windows writes it: `5/21/2015 1:51:18 PM`, `21.05.2015 13:51:18`, `20150521 13:51:18`.
+
+    A year of four digits that stands first is followed by month and day; with dots and dashes the day comes first;
+    with slashes what `DAY_ORDER` says, else the month where AM or PM follows, else the day.  Where that is no date the
+    other order is taken.
+    """
+    stop = skip_digits(p, e)
+    if stop - p == 8:
+        value = read_int(p, stop)
+        return win_time(ctx, stop, e, value // 10_000, value // 100 % 100, value % 100, 0)
+    mark = u8(stop)
+    second = stop + 1
+    if stop - p > 4 or stop - p == 3 or stop == p or (mark != 47 and mark != 45 and mark != 46):
+        return -1
+    stop2 = skip_digits(second, e)
+    stop3 = skip_digits(stop2 + 1, e)
+    if stop2 == second or stop2 - second > 2 or stop2 >= e or u8(stop2) != mark:
+        return -1
+    if stop3 - stop2 != 3 and stop3 - stop2 != (2 if stop - p > 2 else 5):
+        return -1
+    a = read_int(p, stop)
+    b = read_int(second, stop2)
+    c = read_int(stop2 + 1, stop3)
+    if stop - p > 2:
+        return win_time(ctx, stop3, e, a, b, c, 0)
+    if stop3 - stop2 == 3:
+        c += 2000
+    return win_time(ctx, stop3, e, c, b, a, mark == 47)
+
+
+@part
+def win_time(ctx: int, p: int, e: int, year: int, month: int, day: int, either: int) -> int:
+    """The time behind a date; `either`: month and day may stand the other way round."""
+    stop = skip_digits(p + 1, e)
+    if p >= e or u8(p) != 32 or stop == p + 1 or stop - p > 3 or stop + 6 > e or u8(stop) != 58 or u8(stop + 3) != 58:
+        return -1
+    hours = read_int(p + 1, stop)
+    minutes = two(stop + 1)
+    seconds = two(stop + 4)
+    if hours > 23 or minutes < 0 or minutes > 59 or seconds < 0 or seconds > 60:
+        return -1
+    stop += 6
+    order = i64(ctx + L.DAY_ORDER)
+    if stop + 3 <= e and u8(stop) == 32 and u8(stop + 2) == 77 and (u8(stop + 1) == 65 or u8(stop + 1) == 80):
+        if hours < 1 or hours > 12:
+            return -1
+        hours = hours % 12 + (12 if u8(stop + 1) == 80 else 0)
+        stop += 3
+        if order == L.DAY_UNKNOWN:
+            order = L.MONTH_FIRST
+    if either and ((order == L.MONTH_FIRST and day <= 12) or month > 12):
+        swapped = month
+        month = day
+        day = swapped
+    if not set_stamp(ctx, year, month, day, hours * 3600 + minutes * 60 + seconds, L.CIVIL):
+        return -1
+    return stop
 
 
 @entry

@@ -33,7 +33,17 @@ from mailripple.formats.load import FormatSet, Pattern
 from mailripple.parse import layout as L
 from mailripple.tables import KINDS
 
-_TIMES = {"rfc3164": L.T_RFC3164, "iso": L.T_ISO, "dmy": L.T_DMY, "inner": L.T_INNER, "spaced": L.T_SPACED}
+_TIMES = {
+    "rfc3164": L.T_RFC3164,
+    "iso": L.T_ISO,
+    "spaced": L.T_SPACED,
+    "dmy": L.T_DMY,
+    "inner": L.T_INNER,
+    "epoch": L.T_EPOCH,
+    "tai64n": L.T_TAI64N,
+    "win": L.T_WIN,
+    "long": L.T_LONG,
+}
 _TYPED = {
     "word": L.WORD_OP,
     "int": L.INT,
@@ -44,8 +54,14 @@ _TYPED = {
     "host": L.HOST,
     "sd": L.SD,
     "program": L.PROGRAM,
+    "dname": L.DNAME,
+    "labels": L.LABELS,
+    "pad": L.PAD_OP,
 }
-_JOINED = ("word", "int", "ip", "qid", "addr", "addrs", "path", "angle", "program", "rfc3164", "iso", "spaced", "dmy")
+_JOINED = (
+    *("word", "int", "ip", "qid", "addr", "addrs", "path", "angle", "program"),
+    *("rfc3164", "iso", "spaced", "dmy", "epoch", "tai64n", "win", "long", "dname", "labels", "pad"),
+)
 _ADDRESSES = ("client_ip", "relay_ip")
 _MONTHS = b"JFMASOND"
 _DIGITS = b"0123456789"
@@ -70,11 +86,15 @@ class Program:
 
 
 class PatternName(NamedTuple):
-    """What a pattern is called, and the kind of its events ("" for lines that are skipped on purpose)."""
+    """What a pattern is called, and the kind of its events ("" for lines that are skipped on purpose).
+
+    `envelope`: it reads what stands in front of a message, or a line that belongs to no program.
+    """
 
     format: str
     name: str
     kind: str
+    envelope: bool = False
 
 
 @dataclass(slots=True)
@@ -128,7 +148,7 @@ def compile_formats(formats: FormatSet) -> Program:
             _check(pattern, None if f.whole else before)
     for f in formats.messages:
         at = len(out.rows)
-        _alternatives(out, [(p.items, p) for p in f.patterns], number, programs)
+        _alternatives(out, list(f.ways), number, programs)
         for name in f.programs:
             programs[name] = at
     in_messages, out.deepest = out.deepest, 0
@@ -139,7 +159,8 @@ def compile_formats(formats: FormatSet) -> Program:
         _alternatives(out, [(p.items, p) for p in records], number, programs)
     if in_messages + out.deepest > L.STACK_DEPTH:
         raise FormatError("patterns begin alike too often", why=f"more than {L.STACK_DEPTH} branch off one another")
-    names = tuple(PatternName(p.format, p.name, p.kind) for p in formats.patterns)
+    whole = {f.id for f in formats.envelopes if f.subject == "envelope"}
+    names = tuple(PatternName(p.format, p.name, p.kind, p.format in whole) for p in formats.patterns)
     paths = tuple(split_path(path) for path in out.paths)
     return Program(np.array(out.rows, np.int64), bytes(out.literals), switch, programs, names, rows, paths)
 
@@ -150,19 +171,19 @@ def _check(pattern: Pattern, before: set[str] | None) -> None:
     def wrong(what: str, todo: str) -> FormatError:
         return FormatError(what, where=f"{pattern.id}: {pattern.match!r}", todo=todo)
 
-    inner = [i for item in pattern.items for i in _flat(item)]
+    inner = [i for way in (pattern.items, *pattern.more) for item in way for i in _flat(item)]
     for item in inner:
         if isinstance(item, Typed) and item.type == "ip" and item.field not in (*_ADDRESSES, "_"):
             raise wrong(f"{item.field!r} is no address", "use one of client_ip, relay_ip, _")
         if isinstance(item, Message | Inner) and (before is not None or item is not pattern.items[-1]):
-            raise wrong("{message} may only end the pattern of an envelope", "leave it out")
+            raise wrong("{message} or {line} may only end the pattern of an envelope", "leave it out")
         if isinstance(item, Until) and item.field in _ADDRESSES and item.text[:1].isdigit():
             raise wrong("an address cannot be followed by a digit", "use {client_ip:ip}")
     named = any(isinstance(i, Until | Typed) and i.field == "program" for i in pattern.items)
     named = named or any(w.field == "program" for w in pattern.wanted)
     if isinstance(pattern.items[-1], Message) and not pattern.program and not named:
         raise wrong("nobody says whose {message} it is", "read {program:program} before it, or set program = '...'")
-    twice = _fields(pattern.items) & (before or set())
+    twice = {name for way in (pattern.items, *pattern.more) for name in _fields(way)} & (before or set())
     if twice:
         raise wrong(f"the envelope has read {', '.join(sorted(twice))} already", "write _ for the field")
     if any(not rule.field and rule.text for rule in pattern.status):
@@ -182,15 +203,15 @@ def _switch(
     out: _Assembler, formats: FormatSet, number: dict[str, int], programs: dict[str, int]
 ) -> npt.NDArray[np.int64]:
     """For each first byte the row that tries, in order, the envelopes which can begin with it."""
-    starts = [(_first_bytes(p.items), p) for f in formats.envelopes for p in f.patterns]
+    starts = [(_first_bytes(items), items, p) for f in formats.envelopes for items, p in f.ways]
     switch = np.zeros(256, np.int64)
-    made: dict[tuple[str, ...], int] = {}
+    made: dict[tuple[tuple[Element, ...], ...], int] = {}
     for byte in range(256):
-        wanted = [p for allowed, p in starts if byte in allowed]
-        group = tuple(p.id for p in wanted)
+        wanted = [(items, p) for allowed, items, p in starts if byte in allowed]
+        group = tuple(items for items, _ in wanted)
         if wanted and group not in made:
             made[group] = len(out.rows)
-            _alternatives(out, [(p.items, p) for p in wanted], number, programs)
+            _alternatives(out, wanted, number, programs)
         switch[byte] = made.get(group, 0)
     return switch
 
@@ -205,8 +226,12 @@ def _first_bytes(items: tuple[Element, ...]) -> frozenset[int]:
         return _first_bytes(first.items) | _first_bytes(items[1:])
     if isinstance(first, Record):
         return frozenset(b"{")
-    if isinstance(first, Typed) and first.type in ("iso", "spaced", "dmy"):
+    if isinstance(first, Typed) and first.type in ("iso", "spaced", "dmy", "epoch", "win", "int"):
         return frozenset(_DIGITS)
+    if isinstance(first, Typed) and first.type == "long":
+        return frozenset(b"MTWFS")
+    if isinstance(first, Typed) and first.type == "tai64n":
+        return frozenset(b"@")
     if isinstance(first, Typed) and first.type == "rfc3164":
         return frozenset(_MONTHS)
     return frozenset(range(256))
@@ -320,7 +345,8 @@ def _element(
         if not item.text:
             out.row(L.REST, slot=slot)
         else:
-            out.row(L.UNTIL if item.consume else L.UPTO, c=len(item.text), d=out.place(item.text), slot=slot)
+            op = L.UPTO_LAST if item.last else L.UNTIL if item.consume else L.UPTO
+            out.row(op, c=len(item.text), d=out.place(item.text), slot=slot)
     elif isinstance(item, Optional):
         first = item.items[0]
         assert isinstance(first, Lit)
@@ -338,7 +364,7 @@ def _element(
     elif isinstance(item, Columns):
         out.row(L.COLUMNS_OP, d=L.TSV if item.type == "tsv" else L.CSV)
     elif isinstance(item, Inner):
-        out.row(L.ENTER, a=1)
+        out.row(L.ENTER if pattern.wanted else L.NEST, a=1)
     else:
         if pattern.wanted:
             out.row(L.ENTER, b=0 if pattern.program else 1)
@@ -420,6 +446,9 @@ def _message(out: _Assembler, pattern: Pattern, programs: dict[str, int]) -> Non
 
 def _finish(out: _Assembler, pattern: Pattern, number: dict[str, int], programs: dict[str, int]) -> None:
     if pattern.items and isinstance(pattern.items[-1], Message | Inner):
+        return
+    if pattern.refuse:
+        out.row(L.REFUSE, a=L.REFUSAL[pattern.refuse])
         return
     for rule in pattern.status:
         slot = slot_of(rule.field) if rule.field else -1

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from mailripple.parse import layout as L
-from mailripple.parse.clock import stamp_dmy, stamp_inner, stamp_iso, stamp_rfc3164
+from mailripple.parse.clock import (
+    stamp_dmy,
+    stamp_epoch,
+    stamp_inner,
+    stamp_iso,
+    stamp_long,
+    stamp_rfc3164,
+    stamp_tai64n,
+    stamp_win,
+)
 from mailripple.parse.emit import (
     address_key,
     bracket_key,
@@ -13,7 +22,7 @@ from mailripple.parse.emit import (
     slot_begin,
     slot_end,
 )
-from mailripple.parse.native import ctz, eqmask, i64, part, put64, rangemask, u8
+from mailripple.parse.native import ctz, eqmask, i64, part, put8, put64, rangemask, u8
 from mailripple.parse.objects import read_record
 from mailripple.parse.rows import read_columns
 from mailripple.parse.text import (
@@ -24,6 +33,7 @@ from mailripple.parse.text import (
     find_text,
     hex_value,
     is_digit,
+    read_int,
     read_ipv4,
     scan_path,
     skip_addr,
@@ -33,6 +43,9 @@ from mailripple.parse.text import (
     skip_quoted,
     skip_word,
 )
+
+#: No name that the DNS allows is written longer than that.
+MAX_LABELS = 1200
 
 
 @part
@@ -55,14 +68,14 @@ def literal_at(ctx: int, row: int, p: int, e: int) -> int:
 
 @part
 def read_address(ctx: int, slot: int, p: int, e: int) -> int:
-    """Keep the IP address at p (`IPv6:` in front and a zone behind allowed); its end, or -1."""
+    """Keep the IP address at p (`IPv6:` in front, a zone or an IPv4's `:port` behind allowed); its end, or -1."""
     start = p
     if e - p > 5 and (i64(p) | 0x202020) & 0xFFFFFFFFFF == 0x3A36767069:
         start = p + 5
     out = i64(ctx + L.SCRATCH)
     stop = read_ipv4(start, e, out)
     key = V4_KEY + i64(out)
-    if stop < 0 or is_address_byte(u8(stop)):
+    if stop < 0 or (u8(stop) != 58 and is_address_byte(u8(stop))):
         stop = skip_address_text(start, e)
         if stop - start < 2:
             return -1
@@ -147,7 +160,7 @@ def skip_program(p: int, e: int) -> int:
 def read_host(ctx: int, slot: int, p: int, e: int) -> int:
     """Keep the word at p as the host and go behind its space, unless the word is the program itself."""
     stop = skip_word(p, e)
-    if stop == p:
+    if stop == p or u8(p) == 60:
         return -1
     if stop == e:
         return p
@@ -189,7 +202,73 @@ def read_time(ctx: int, which: int, p: int, e: int) -> int:
         return stamp_iso(ctx, p, e) if p + 10 < e and u8(p + 10) == 32 else -1
     if which == L.T_INNER:
         return stamp_inner(ctx, p, e)
+    if which >= L.T_EPOCH:
+        return read_other_time(ctx, which, p, e)
     return stamp_dmy(ctx, p, e)
+
+
+@part
+def read_other_time(ctx: int, which: int, p: int, e: int) -> int:
+    if which == L.T_EPOCH:
+        return stamp_epoch(ctx, p, e)
+    if which == L.T_TAI64N:
+        return stamp_tai64n(ctx, p, e)
+    if which == L.T_LONG:
+        return stamp_long(ctx, p, e)
+    return stamp_win(ctx, p, e)
+
+
+@part
+def skip_dname(p: int, e: int) -> int:
+    """End of the name at p: the first space that has no backslash before it."""
+    while p < e and u8(p) != 32:
+        p += 2 if u8(p) == 92 else 1
+    return min(p, e)
+
+
+@part
+def skip_pad(p: int, e: int) -> int:
+    """Behind the spaces and tabs at p."""
+    while p < e and (u8(p) == 32 or u8(p) == 9):
+        p += 1
+    return p
+
+
+@part
+def read_labels(ctx: int, slot: int, p: int, e: int) -> int:
+    """Keep the name `(3)www(7)example(3)com(0)` at p as `www.example.com.`, beside the text; its end, or -1.
+
+    The number is believed where it leads to the next one: a label may hold brackets.  Where bytes were escaped the
+    label is longer than it says and goes on to the next bracket.
+    """
+    begin = i64(ctx + L.SIDE) + max(i64(ctx + L.SIDE_N), i64(ctx + L.SIDE_KEPT))
+    out = begin
+    start = p
+    while p < e and u8(p) == 40:
+        stop = skip_digits(p + 1, e)
+        if stop == p + 1 or stop - p > 3 or stop >= e or u8(stop) != 41:
+            return -1
+        n = read_int(p + 1, stop)
+        p = stop + 1
+        if n == 0:
+            if out == begin:
+                put8(out, 46)
+                out += 1
+            keep(ctx, slot, begin, out)
+            put64(ctx + L.SIDE_N, out - i64(ctx + L.SIDE))
+            return p
+        stop = p + n
+        if stop >= e or u8(stop) != 40:
+            stop = find_byte(p, e, 40)
+        if stop <= p or stop - start > MAX_LABELS:
+            return -1
+        for k in range(stop - p):
+            put8(out + k, u8(p + k))
+        out += stop - p
+        put8(out, 46)
+        out += 1
+        p = stop
+    return -1
 
 
 @part
@@ -215,6 +294,8 @@ def step_typed(ctx: int, op: int, row: int, p: int, e: int) -> int:
         return then(row, read_path(ctx, slot, i64(row + 32), p, e), e)
     elif op == L.PROGRAM:
         stop = skip_program(p, e)
+    elif op == L.DNAME:
+        stop = skip_dname(p, e)
     else:
         return step_rare(ctx, op, row, p, e)
     if stop <= p:
@@ -245,6 +326,10 @@ def skip_zone(p: int, e: int) -> int:
 def step_rare(ctx: int, op: int, row: int, p: int, e: int) -> int:
     """Elements that stand once in a line at most."""
     slot = i64(row + 40)
+    if op == L.PAD_OP:
+        return then(row, skip_pad(p, e), e)
+    if op == L.LABELS:
+        return then(row, read_labels(ctx, slot, p, e), e)
     if op == L.TIME:
         return then(row, read_time(ctx, i64(row + 32), p, e), e)
     if op == L.HOST:
@@ -276,5 +361,10 @@ def step_search(ctx: int, op: int, row: int, p: int, e: int) -> int:
     at = find_text(p, e, i64(ctx + L.LITS) + i64(row + 32), n)
     if at < 0:
         return -1
+    if op == L.UPTO_LAST:
+        following = at
+        while following >= 0:
+            at = following
+            following = find_text(at + 1, e, i64(ctx + L.LITS) + i64(row + 32), n)
     keep(ctx, slot, p, at)
     return at + n if op == L.UNTIL else at

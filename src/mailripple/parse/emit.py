@@ -7,7 +7,7 @@ a seeded hash whose text is kept once in the dictionary (16-byte slots: key, pla
 from __future__ import annotations
 
 from mailripple.parse import layout as L
-from mailripple.parse.native import i64, part, put32, put64, shr, u8
+from mailripple.parse.native import i64, part, put32, put64, shr, u8, u32
 from mailripple.parse.text import (
     HIGH,
     TEXT_KEY,
@@ -17,12 +17,16 @@ from mailripple.parse.text import (
     hash_text,
     is_digit,
     lower8,
+    read_int,
     read_ipv4,
     read_ipv6,
+    skip_digits,
 )
-from mailripple.tables import QTYPES
+from mailripple.tables import QTYPE_NUMBERS, QTYPES
 
 MAX_NAME = 512
+TYPE_WORD = int.from_bytes(b"TYPE", "little")
+LOWER = 0x20202020
 
 
 @part
@@ -81,7 +85,7 @@ def name_key(ctx: int, p: int, n: int) -> int:
 
 @part
 def address_key(ctx: int, p: int, e: int) -> int:
-    """Key of the IP address in [p, e), v4-mapped addresses as their IPv4; 0 where it is none."""
+    """Key of the IP address in [p, e), v4-mapped addresses as their IPv4, IPv6 ones as their prefix; 0: none."""
     out = i64(ctx + L.SCRATCH)
     if p < e and read_ipv4(p, e, out) == e:
         return V4_KEY + i64(out)
@@ -89,6 +93,8 @@ def address_key(ctx: int, p: int, e: int) -> int:
         return 0
     if i64(out) == 0 and (i64(out + 8) & 0xFFFFFFFF) == 0xFFFF0000:
         return V4_KEY + (u8(out + 12) << 24 | u8(out + 13) << 16 | u8(out + 14) << 8 | u8(out + 15))
+    put64(out, i64(out) & i64(ctx + L.V6_MASK_A))
+    put64(out + 8, i64(out + 8) & i64(ctx + L.V6_MASK_B))
     key = (hash_text(out, 16, i64(ctx + L.SEED)) & (TEXT_KEY - 1)) | TEXT_KEY
     return remember(ctx, key, out, 16, 0)
 
@@ -147,8 +153,16 @@ def put_rcpt(ctx: int, p: int, e: int) -> int:
 
 @part
 def qtype_code(p: int, e: int) -> int:
-    """Index into QTYPES; 0 for a type that is not counted by itself."""
+    """Index into QTYPES; 0 for a type that is not counted by itself.  `TYPE65` (RFC 3597), `type=65`: by number."""
     n = e - p
+    if n > 4 and n < 11 and (u32(p) == TYPE_WORD or (u32(p) == TYPE_WORD | LOWER and u8(p + 4) == 61)):
+        p += 4 if u32(p) == TYPE_WORD else 5
+        if p < e and skip_digits(p, e) == e:
+            number = read_int(p, e)
+            for k in range(1, QTYPE_COUNT):
+                if number == QTYPE_NUMBERS[k]:
+                    return k
+        return 0
     if n < 1 or n > 6:
         return 0
     word = i64(p) & ((1 << (8 * n)) - 1)
@@ -267,6 +281,8 @@ def emit(ctx: int, pattern: int, kind: int, rcpt0: int) -> int:
         count = (rcpts << 40) | rcpt0
         if rcpts > 0:
             name = i64(i64(ctx + L.RCPTS) + 8 * rcpt0)
+    elif kind == L.KIND_REPEAT:
+        count = slot_number(ctx, L.SLOT_REPEAT, 1 << 40)
     else:
         count = slot_number(ctx, L.SLOT_NRCPTS, 1 << 20) << 40
         if have & (1 << L.SLOT_NRCPTS) == 0:

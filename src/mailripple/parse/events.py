@@ -37,8 +37,8 @@ class Events:
     """Events of a part, in the order of its lines.
 
     `columns` (13, n) int64, see `layout.COLUMNS`; `rcpts` (m,) keys of the recipients' domains, to which
-    `columns["count"]` points; `wide` (n, slots, 2) int32 places of the fields in the text, or None; `beside` what was
-    unpacked from records, to which places below zero point (see `field`).
+    `columns["count"]` points; `wide` (n, slots, 2) int32 places of the fields in the text, or None; `beside` text
+    that is not in the part as it stands, to which places below zero point (see `field`).
     """
 
     columns: IntArray
@@ -110,7 +110,9 @@ def kernels() -> Kernels:
 class Parser:
     """Run a compiled program over parts of text.  Not for use by two threads at once."""
 
-    def __init__(self, program: Program, seed: int, *, wide: bool = False, capacity: int = CAPACITY) -> None:
+    def __init__(
+        self, program: Program, seed: int, *, wide: bool = False, capacity: int = CAPACITY, ipv6_prefix: int = 128
+    ) -> None:
         self.program = program
         self._kernels = kernels()
         self.patterns: tuple[PatternName, ...] = program.patterns
@@ -122,6 +124,8 @@ class Parser:
         self._slots = 1 << 17
         self._run: hot.Run = self._kernels.run
         self._watch = None if wide else hot.Watch(program)  # straight code does not know where each field stands
+        mask = (((1 << ipv6_prefix) - 1) << (128 - ipv6_prefix)).to_bytes(16, "big")
+        self._ctx[L.V6_MASK_A >> 3], self._ctx[L.V6_MASK_B >> 3] = np.frombuffer(mask, np.int64)
         self._build()
 
     def _set(self, where: int, value: int) -> None:
@@ -142,7 +146,7 @@ class Parser:
         self._own(L.LITS, literals)
         self._own(L.SWITCH, self.program.switch)
         self._own(L.SLOTS, np.zeros(2 * L.NSLOTS, np.int64))
-        self._own(L.STACK, np.zeros(6 * L.STACK_DEPTH, np.int64))
+        self._own(L.STACK, np.zeros(7 * L.STACK_DEPTH, np.int64))
         self._own(L.SCRATCH, np.zeros(8, np.int64))
         self._set(L.INTERPRET, self._kernels.address("interpret"))
         self._own(L.HITS, np.zeros(len(self.program.ops), np.int64))
@@ -180,7 +184,7 @@ class Parser:
         self._hashed(L.PROGRAMS, L.PROGRAM_MASK, found)
 
     def _beside(self, size: int) -> None:
-        """Room for the text that records unpack to: of a line, or in a wide parser of a part."""
+        """Room for text that is not in the part as it stands: of a line, or in a wide parser of a part."""
         self._own(L.SIDE, np.zeros(size + _PADDING, np.uint8))
         self._set(L.SIDE_CAP, size)
 
@@ -263,6 +267,10 @@ class Parser:
         key = self.key(name.encode())
         self._set(L.BASE, key)
         return key
+
+    def dates(self, order: int) -> None:
+        """Set how day and month stand in the Windows dates of the source that follows (`layout.DAY_FIRST`, ...)."""
+        self._set(L.DAY_ORDER, order)
 
     def begin(self, header: Shape | None = None) -> None:
         """Begin a source, or a later part of one: `header` the table in whose midst it begins."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mailripple.tables import FIELDS
+from mailripple.tables import FIELDS, REFUSALS
 
 (
     OPS,
@@ -87,10 +87,14 @@ from mailripple.tables import FIELDS
     INNER_ROW,
     SIDE_CAP,
     SIDE_KEPT,
+    NESTED,
+    DAY_ORDER,
+    V6_MASK_A,
+    V6_MASK_B,
     HITS,
     INTERPRET,
-) = range(0, 624, 8)
-CTX_WORDS: Final = 78
+) = range(0, 656, 8)
+CTX_WORDS: Final = 82
 
 #: What a stamp says: nothing; no year; no offset; everything.
 NO_TIME, CIVIL_NO_YEAR, CIVIL, UTC = 0, 1, 2, 3
@@ -103,6 +107,7 @@ SLOT_QNAME, SLOT_QTYPE, SLOT_QID, SLOT_NEW_QID = (SLOT[n] for n in ("qname", "qt
 SLOT_FROM, SLOT_RCPT, SLOT_NRCPTS, SLOT_MSGID = (SLOT[n] for n in ("env_from", "env_rcpt", "nrcpts", "msgid"))
 SLOT_MAILER, SLOT_DSN, SLOT_SASL, SLOT_USER = (SLOT[n] for n in ("mailer", "dsn", "sasl_user", "user"))
 SLOT_RELAY_IP: Final = SLOT["relay_ip"]
+SLOT_REPEAT: Final = SLOT["repeat"]
 (
     KIND_QUERY,
     KIND_RESPONSE,
@@ -123,7 +128,8 @@ SLOT_RELAY_IP: Final = SLOT["relay_ip"]
     KIND_DONE,
     KIND_MSGID,
     KIND_START,
-) = range(1, 20)
+    KIND_REPEAT,
+) = range(1, 21)
 SENT, DEFERRED, BOUNCED, EXPIRED, REJECTED, OTHER_STATUS, SKIPPED = range(1, 8)
 
 #: Event columns, each an int64 array of CAP entries.
@@ -138,7 +144,7 @@ COLUMNS: Final = (
     "queue",  # hash of the queue id
     "link",  # hash of the second queue id (bounce, clone, origin), or of the Message-ID (mail.from, mail.msgid)
     "sender",  # hash of the envelope sender; for mail.to: hash of the mailer, if there is a queue id or no client
-    "count",  # recipients << 40 | first of them in `rcpts` (mail.to, mail.start); nrcpts << 40 (mail.from)
+    "count",  # recipients << 40 | first of them in `rcpts` (mail.to, mail.start); nrcpts << 40 (mail.from); or times
     "pid",
     "relay",  # key of the relay's address
     "flags",  # filled by `messages.stitch`: bits of F_*
@@ -162,7 +168,10 @@ REASONS: Final = (
     "a supported program, but no known message",
     "line too long",
     "a record whose keys or columns no format knows",
+    *REFUSALS.values(),
 )
+#: Reasons that patterns give.
+REFUSAL: Final = {name: len(REASONS) - len(REFUSALS) + i for i, name in enumerate(REFUSALS)}
 
 # Operations: rows of ROW words [op, a, b, c, d, slot].
 ROW: Final = 6
@@ -175,6 +184,7 @@ ROW: Final = 6
     UNTIL,
     UPTO,
     REST,
+    UPTO_LAST,
     WORD_OP,
     INT,
     IP,
@@ -198,10 +208,17 @@ ROW: Final = 6
     PICK,
     COLUMNS_OP,
     ENTER,
-) = range(31)
+    NEST,
+    LABELS,
+    PAD_OP,
+    REFUSE,
+    DNAME,
+) = range(37)
 #: Type of a key whose value begins behind the last place where the key stands, plus the slot of its address.
 LAST_PEER: Final = 32
-T_RFC3164, T_ISO, T_DMY, T_INNER, T_SPACED = 0, 1, 2, 3, 4
+T_RFC3164, T_ISO, T_DMY, T_INNER, T_EPOCH, T_TAI64N, T_WIN, T_LONG, T_SPACED = range(9)
+#: How the numbers of a Windows date stand: unknown, day first, month first.
+DAY_UNKNOWN, DAY_FIRST, MONTH_FIRST = 0, 1, 2
 MAX_LINE: Final = 65536
 STACK_DEPTH: Final = 64
 

@@ -61,6 +61,14 @@ def dispatch(ctx: int) -> int:
 
 
 @part
+def nest(ctx: int, p: int) -> int:
+    """Row at which the line that begins at p, in another, is tried; once only."""
+    put64(ctx + L.NESTED, 1)
+    put64(ctx + L.KNOWN, 0)
+    return i64(i64(ctx + L.SWITCH) + 8 * u8(p))
+
+
+@part
 def program_row(ctx: int, p: int, e: int) -> int:
     """Row of the format for the program's name, or the end of a name, in [p, e); or -1."""
     key = hash_text(p, e - p, 0) | 1
@@ -108,22 +116,24 @@ def reject(ctx: int, reason: int, p: int) -> int:
 
 @part
 def save(ctx: int, depth: int, pc: int, p: int) -> int:
-    at = i64(ctx + L.STACK) + 48 * depth
+    at = i64(ctx + L.STACK) + 56 * depth
     put64(at, pc)
     put64(at + 8, p)
     put64(at + 16, i64(ctx + L.HAVE))
     put64(at + 24, i64(ctx + L.NRCPT))
     put64(at + 32, i64(ctx + L.TS))
     put64(at + 40, i64(ctx + L.TS_KIND))
+    put64(at + 48, i64(ctx + L.SIDE_N))
 
 
 @part
 def restore(ctx: int, depth: int) -> int:
-    at = i64(ctx + L.STACK) + 48 * depth
+    at = i64(ctx + L.STACK) + 56 * depth
     put64(ctx + L.HAVE, i64(at + 16))
     put64(ctx + L.NRCPT, i64(at + 24))
     put64(ctx + L.TS, i64(at + 32))
     put64(ctx + L.TS_KIND, i64(at + 40))
+    put64(ctx + L.SIDE_N, max(i64(at + 48), i64(ctx + L.SIDE_KEPT)))
     put64(ctx + L.STATUS, 0)
     return at
 
@@ -137,8 +147,17 @@ def hit(ctx: int, row: int) -> int:
 
 
 @part
+def begins_at(ctx: int, op: int, row: int, p: int) -> int:
+    """Row at which the message of the line's program begins, or the line that begins at p, in another; or -1."""
+    hit(ctx, row)
+    return dispatch(ctx) if op == L.DISPATCH else nest(ctx, p)
+
+
+@part
 def finish(ctx: int, row: int, op: int, rcpt0: int) -> int:
-    """The line is understood: count its pattern, and write the event if it is one."""
+    """The line is understood: count its pattern, and write the event if it is one; or refuse it for its reason."""
+    if op == L.REFUSE:
+        return reject(ctx, i64(row + 8), i64(ctx + L.LINE_START))
     count_pattern(ctx, i64(row + 8))
     if op == L.EMIT:
         if i64(ctx + L.UNPACKED) and i64(ctx + L.OUTER) != 0 and i64(ctx + L.TS_KIND) != L.UTC:
@@ -197,7 +216,7 @@ def execute(ctx: int, pc: int, p: int, e: int) -> int:
             else:
                 p = at
             continue
-        elif op == L.UNTIL or op == L.UPTO or op == L.REST:
+        elif op >= L.UNTIL and op <= L.UPTO_LAST:
             p = step_search(ctx, op, row, p, e)
         elif op == L.KEYS or op == L.PICK:
             p = run_keys(ctx, row, p, e) if op == L.KEYS else pick(ctx, row, p)
@@ -208,16 +227,15 @@ def execute(ctx: int, pc: int, p: int, e: int) -> int:
         elif op == L.STATUS_OP:
             set_status(ctx, row, p, e)
             continue
-        elif op == L.DISPATCH:
-            hit(ctx, row)
-            pc = dispatch(ctx)
+        elif op == L.DISPATCH or (op == L.NEST and i64(ctx + L.NESTED) == 0):
+            pc = begins_at(ctx, op, row, p)
             if pc < 0:
                 return 0
             following = ops + pc * ROW_BYTES
             depth = 0
             continue
-        elif op == L.EMIT or op == L.SKIP:
-            if p == e:
+        elif op == L.EMIT or op == L.SKIP or op == L.REFUSE or op == L.FAIL or op == L.NEST:
+            if p == e and op != L.FAIL and op != L.NEST:
                 return finish(ctx, hit(ctx, row), op, rcpt0)
             p = -1
         elif op == L.ENTER:
@@ -269,6 +287,10 @@ def run(ctx: int, p: int, end: int) -> int:
             put64(ctx + L.HAVE, 0)
             put64(ctx + L.STATUS, 0)
             put64(ctx + L.KNOWN, 0)
+            put64(ctx + L.NESTED, 0)
+            if i64(ctx + L.WIDE) == 0:
+                put64(ctx + L.SIDE_N, 0)
+            put64(ctx + L.SIDE_KEPT, i64(ctx + L.SIDE_N))
             put64(ctx + L.TS_KIND, 0)
             put64(ctx + L.TS, 0)
             pc = i64(i64(ctx + L.SWITCH) + 8 * u8(p))

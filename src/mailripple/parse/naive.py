@@ -5,12 +5,12 @@ The kernel must give the same for every line (law 4).  `check-format` and the lo
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mailripple.formats.language import (
+    STAMPS,
     Columns,
     Element,
     Inner,
@@ -33,21 +33,18 @@ from mailripple.parse.naive_addresses import (
     domain_of,
     split_addresses,
 )
+from mailripple.parse.naive_stamps import stamp
+from mailripple.tables import QTYPE_NUMBERS, QTYPES
 
 if TYPE_CHECKING:
     from mailripple.parse.naive_records import Found, Table
 
-_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
-_EPOCH = dt.datetime(1970, 1, 1)
-_OCTET = rb"(?:0|[1-9][0-9]{0,2})"
-_TIMES = {
-    "rfc3164": re.compile(rb"(?P<b>[A-Z][a-z][a-z]) (?P<d> ?[0-9][0-9]?) (?P<H>\d\d):(?P<M>\d\d):(?P<S>\d\d)"),
-    "dmy": re.compile(rb"(?P<d>\d\d)-(?P<b>...)-(?P<Y>\d{4}) (?P<H>\d\d):(?P<M>\d\d):(?P<S>\d\d)", re.DOTALL),
-    "iso": re.compile(rb"(?P<Y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)[T ](?P<H>\d\d):(?P<M>\d\d):(?P<S>\d\d)"),
-}
-_FRACTION = re.compile(rb"\.([0-9]+)")
-_OFFSET = re.compile(rb"Z| ?([+-])(\d\d)(\d\d)(?= |\Z)|([+-])(\d\d):?(\d\d)")
 _PEER_IP = {"peer": "client_ip", "mx": "relay_ip"}
+_DNAME = re.compile(rb"(?:[^ \\]|\\.?)*", re.DOTALL)
+_QUAD = re.compile(rb"[0-9.]+(?=:)")
+_PAD = re.compile(rb"[ \t]*")
+_LABEL = re.compile(rb"\(([0-9]{1,2})\)")
+MAX_LABELS = 1200
 _PROGRAM = re.compile(rb"[0-9A-Za-z_./@+-]*")
 _QID = re.compile(rb"[0-9A-Za-z]*")
 _SD_ELEMENT = re.compile(rb'\[(?:[^\]"]|"(?:[^"\\]|\\.)*+")*+\]', re.DOTALL)
@@ -65,6 +62,7 @@ class Line:
     ts_kind: int = L.NO_TIME
     inner: bytes | None = None
     unpacked: bool = False
+    nested: bool = False
     outer: int = 0
 
     def copy(self) -> Line:
@@ -91,22 +89,26 @@ def read_line(formats: FormatSet, text: bytes, table: Table | None = None) -> Ou
         return Outcome("blank")
     if len(text) > L.MAX_LINE:
         return Outcome("reject", reason=L.TOO_LONG)
-    return _read(formats, Line(text), table or Table())
+    return _read(formats, Line(text), 0, table or Table())
 
 
-def _read(formats: FormatSet, start: Line, table: Table) -> Outcome:
+def _read(formats: FormatSet, start: Line, begin: int, table: Table) -> Outcome:
+    """Read what stands at `begin` as a line."""
     from mailripple.parse.naive_records import json_object
 
-    row = table.row(start.text) if table.kind and not start.unpacked and start.text[:1] != b"#" else None
+    inside = start.unpacked or start.nested
+    row = table.row(start.text) if table.kind and not inside and start.text[:1] != b"#" else None
     for envelope in formats.envelopes:
-        for pattern in envelope.patterns:
-            if row is not None and not isinstance(pattern.items[0], Record):
+        for items, pattern in envelope.ways:
+            last = items[-1]
+            if row is not None and not isinstance(items[0], Record):
+                continue
+            if isinstance(last, Inner) and not pattern.wanted and start.nested:
                 continue
             line = start.copy()
-            at = match(pattern, pattern.items, line, 0, table, row)
+            at = match(pattern, items, line, begin, table, row)
             if at < 0:
                 continue
-            last = pattern.items[-1]
             if not isinstance(last, Message | Inner):
                 if at == len(line.text):
                     return _finish(pattern, line)
@@ -117,7 +119,8 @@ def _read(formats: FormatSet, start: Line, table: Table) -> Outcome:
                 if not line.text:
                     return Outcome("blank")
             if isinstance(last, Inner):
-                return _read(formats, line, table)
+                line.nested = line.nested or not pattern.wanted
+                return _read(formats, line, at, table)
             if pattern.program:
                 outcome = read_message(formats.by_program()[pattern.program], line, at)
                 if outcome is None and pattern.wanted:
@@ -129,22 +132,23 @@ def _read(formats: FormatSet, start: Line, table: Table) -> Outcome:
             if message is None:
                 return Outcome("other", line=line)
             return read_message(message, line, at) or Outcome("reject", line=line, reason=L.NO_PATTERN)
-    known = row is not None or json_object(start.text, 0) is not None
+    known = row is not None or json_object(start.text, begin) is not None
     return Outcome("reject", reason=L.NO_RECORD if known else L.NO_ENVELOPE)
 
 
 def read_message(message: Format, line: Line, at: int) -> Outcome | None:
     """The first pattern of the format that matches the line from `at` to its end."""
-    for pattern in message.patterns:
+    for items, pattern in message.ways:
         trial = line.copy()
-        if match(pattern, pattern.items, trial, at) == len(line.text):
+        if match(pattern, items, trial, at) == len(line.text):
             return _finish(pattern, trial)
     return None
 
 
 def matching(message: Format, line: Line, at: int) -> list[Pattern]:
     """All patterns that match, for the rule that a sample is matched by exactly one."""
-    return [p for p in message.patterns if match(p, p.items, line.copy(), at) == len(line.text)]
+    found = [p for items, p in message.ways if match(p, items, line.copy(), at) == len(line.text)]
+    return list({p.id: p for p in found}.values())
 
 
 def _finish(pattern: Pattern, line: Line) -> Outcome:
@@ -156,6 +160,8 @@ def _finish(pattern: Pattern, line: Line) -> Outcome:
         if value is not None and (value == rule.text if rule.exact else value.startswith(rule.text)):
             status = rule.status
             break
+    if pattern.refuse:
+        return Outcome("reject", pattern, line, reason=L.REFUSAL[pattern.refuse])
     return Outcome("event" if pattern.kind else "skip", pattern, line, status)
 
 
@@ -208,7 +214,8 @@ def _keep(line: Line, name: str, begin: int, end: int) -> None:
 
 
 def _until(item: Until, line: Line, at: int) -> int:
-    end = line.text.find(item.text, at) if item.text else len(line.text)
+    find = line.text.rfind if item.last else line.text.find
+    end = find(item.text, at) if item.text else len(line.text)
     if end < 0:
         return -1
     _keep(line, item.field, at, end)
@@ -219,7 +226,7 @@ def _typed(item: Typed, line: Line, at: int) -> int:
     text = line.text
     if item.type == "spaced" and text[at + 10 : at + 11] != b" ":
         return -1
-    if item.type in ("rfc3164", "iso", "spaced", "dmy"):
+    if item.type in STAMPS:
         return read_time(item.type, line, at)
     if item.type == "inner":
         return _inner(line, at)
@@ -237,6 +244,10 @@ def _typed(item: Typed, line: Line, at: int) -> int:
         return _host(line, item.field, at)
     if item.type == "sd":
         return _structured_data(text, at)
+    if item.type == "pad":
+        return _PAD.match(text, at).end()  # type: ignore[union-attr]
+    if item.type == "labels":
+        return _labels(line, item.field, at)
     end = _run(item.type, text, at)
     if end <= at:
         return -1
@@ -249,6 +260,8 @@ def _run(kind: str, text: bytes, at: int) -> int:
     if kind == "word":
         end = text.find(b" ", at)
         return len(text) if end < 0 else end
+    if kind == "dname":
+        return _DNAME.match(text, at).end()  # type: ignore[union-attr]
     if kind == "int":
         end = at
         while end < len(text) and text[end : end + 1].isdigit():
@@ -267,40 +280,28 @@ def read_time(kind: str, line: Line, at: int, text: bytes | None = None) -> int:
     """Read a stamp of the line, or of `text`, into `line.ts` (us) and `line.ts_kind`; position behind it or -1."""
     text = line.text if text is None else text
     kind = "iso" if kind == "spaced" else kind
-    found = _TIMES[kind].match(text, at)
-    if not found:
+    found = stamp(kind, text, at)
+    if found is None:
         return -1
-    part = {name: value.decode("latin-1") for name, value in found.groupdict().items()}
-    month = part.get("b", "")
-    try:
-        moment = dt.datetime(
-            int(part.get("Y", 2000)),
-            _MONTHS.index(month) + 1 if month else int(part["m"]),
-            int(part["d"]),
-            int(part["H"]),
-            int(part["M"]),
-        )
-    except ValueError:
-        return -1
-    seconds = int(part["S"])
-    if seconds > 60:
-        return -1
-    line.ts = int((moment - _EPOCH).total_seconds() + seconds) * 1_000_000
-    line.ts_kind = L.CIVIL if "Y" in part else L.CIVIL_NO_YEAR
-    end = found.end()
-    fraction = _FRACTION.match(text, end)
-    if fraction:
-        line.ts += int(fraction[1][:6].ljust(6, b"0"))
-        end = fraction.end()
-    offset = _OFFSET.match(text, end) if kind == "iso" else None
-    if offset:
-        line.ts_kind = L.UTC
-        sign, hours, minutes = (a or b for a, b in zip(offset.groups()[:3], offset.groups()[3:], strict=True))
-        if sign:
-            shift = (int(hours) * 60 + int(minutes)) * 60_000_000
-            line.ts -= shift if sign == b"+" else -shift
-        end = offset.end()
+    end, line.ts, line.ts_kind = found
     return end
+
+
+def _labels(line: Line, name: str, at: int) -> int:
+    """Keep `(3)www(7)example(3)com(0)` as `www.example.com.`, see `elements.read_labels`."""
+    text, begin, labels = line.text, at, b""
+    while found := _LABEL.match(text, at):
+        at, n = found.end(), int(found[1])
+        if n == 0:
+            if name != "_":
+                line.fields[name] = labels or b"."
+            return at
+        end = at + n if text[at + n : at + n + 1] == b"(" else text.find(b"(", at)
+        if end <= at or end - begin > MAX_LABELS:
+            return -1
+        labels += text[at:end] + b"."
+        at = end
+    return -1
 
 
 def _inner(line: Line, at: int) -> int:
@@ -318,7 +319,10 @@ def _ip(line: Line, name: str, at: int) -> int:
     found = _ADDRESS.match(line.text, at)
     assert found is not None
     begin, end = found.span(1)
-    if not found[1] or address(found[1]) is None:
+    port = _QUAD.match(line.text, begin)
+    if port and address(port[0]) is not None:
+        end = port.end()
+    elif not found[1] or address(found[1]) is None:
         return -1
     _keep(line, name, begin, end)
     zone = re.compile(rb"%[0-9A-Za-z]*").match(line.text, end)
@@ -327,6 +331,8 @@ def _ip(line: Line, name: str, at: int) -> int:
 
 def _host(line: Line, name: str, at: int) -> int:
     end = line.text.find(b" ", at)
+    if line.text[at : at + 1] == b"<":
+        return -1
     if end < 0 and at < len(line.text):
         return at
     if end <= at:
@@ -404,6 +410,15 @@ def _path(line: Line, name: str, at: int, *, angle: bool) -> int:
         line.rcpts.append(domain_of(line.text[at:end]))
     _keep(line, name, at + bracket, end - bracket)
     return end
+
+
+def qtype_number(text: bytes) -> int:
+    """Index into QTYPES of a type as it is logged, by name or by number; 0 for what is not counted by itself."""
+    found = re.fullmatch(rb"(?:TYPE|type=)([0-9]{1,6})", text)
+    if found and len(text) < 11:
+        return QTYPE_NUMBERS[1:].index(int(found[1])) + 1 if int(found[1]) in QTYPE_NUMBERS[1:] else 0
+    name = text.decode("latin-1")
+    return QTYPES[1:].index(name) + 1 if name in QTYPES[1:] else 0
 
 
 def _peer(line: Line, name: str, kind: str, at: int, end: int) -> int:

@@ -186,7 +186,7 @@ def plain_value(ctx: int, number: int, p: int, e: int) -> int:
 @part
 def begin_record(ctx: int) -> int:
     """A line's record begins: what was unpacked before is not needed any more, but for what people are shown."""
-    if i64(ctx + L.WIDE) == 0:
+    if i64(ctx + L.WIDE) == 0 and i64(ctx + L.NESTED) == 0:
         put64(ctx + L.SIDE_N, 0)
     put64(ctx + L.SIDE_KEPT, i64(ctx + L.SIDE_N))
     return 0

@@ -10,16 +10,22 @@ import datetime as dt
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 from mailripple.config import ReadOptions
 from mailripple.parse import layout as L
-from mailripple.parse.events import Parser
+from mailripple.parse.events import Parsed, Parser
 from mailripple.parse.timemap import HALF_YEAR, TimeMap, guess_year, in_year, queue_id_time, resolve, year_and_offset
 from mailripple.parse.zone import SECOND, Zone, year_of
 
 _NAME_DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?!\d)")
+
+
+_NO_MAIL = (L.KIND_PACKET, L.KIND_REPEAT)
+_SLASHED = re.compile(rb"^(\d\d?)/(\d\d?)/(\d{4}|\d\d) \d\d?:\d\d:\d\d", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,9 @@ class Glimpse:
     """What the head of a source shows.
 
     `mail` whether it holds mail (else only DNS); `stamp` first stamp as the kernel gives it, and its kind; `offset`
-    UTC offset that the queue ids tell (microseconds), None if they tell none; `id_year` the year that they tell.
+    UTC offset that the queue ids tell (microseconds), None if they tell none; `id_year` the year that they tell;
+    `asks` and `answers` the formats of its DNS queries and of the responses that name a client; `dates` how day and
+    month stand in its Windows dates.
     """
 
     mail: bool
@@ -36,28 +44,91 @@ class Glimpse:
     kind: int
     id_year: int | None = None
     offset: int | None = None
+    asks: frozenset[str] = frozenset()
+    answers: frozenset[str] = frozenset()
+    dates: int = L.DAY_UNKNOWN
 
 
-def glimpse(parser: Parser, text: bytes, not_after: int) -> Glimpse:
-    """Look at the first bytes of a source; `parser` must be a wide one."""
+def glimpse(parser: Parser, text: bytes, not_after: int, mtime: float | None = None) -> Glimpse:
+    """Look at the first bytes of a source; `parser` must be a wide one, `mtime` is the file's time."""
     whole = text[: text.rfind(b"\n") + 1] or text + b"\n"
     buffer = np.frombuffer(bytes(64) + whole + bytes(64), np.uint8)
     count, stamp, kind, mail = 0, 0, L.NO_TIME, False
     found: tuple[int, int] | None = None
+    asks: set[str] = set()
+    answers: set[str] = set()
+    dates = day_order(whole, mtime)
+    parser.dates(dates)
     parser.begin()
     for piece in parser.parse(buffer.ctypes.data + 64, len(whole)):
         events = piece.events
         dated = np.flatnonzero(events.ts_kind != L.NO_TIME)
         if kind == L.NO_TIME and len(dated):
             stamp, kind = int(events.column("ts")[dated[0]]), int(events.ts_kind[dated[0]])
-        mail = mail or bool(np.any((events.kind >= L.KIND_FROM) & (events.kind != L.KIND_PACKET)))
+        mail = mail or bool(np.any((events.kind >= L.KIND_FROM) & ~np.isin(events.kind, _NO_MAIL)))
         count += len(events)
+        asks |= _formats(parser, piece, events.kind == L.KIND_QUERY)
+        answers |= _formats(parser, piece, (events.kind == L.KIND_RESPONSE) & (events.column("client") != 0))
         if found is None and events.wide is not None:
             found = _queue_id_evidence(
                 events.column("ts"), events.kind, events.ts_kind, events.wide, whole, not_after, stamp
             )
     year, offset = found or (None, None)
-    return Glimpse(mail, count, stamp, kind, year, offset)
+    return Glimpse(mail, count, stamp, kind, year, offset, frozenset(asks), frozenset(answers), dates)
+
+
+def _formats(parser: Parser, piece: Parsed, chosen: npt.NDArray[np.bool_]) -> set[str]:
+    """Ids of the formats of the chosen events."""
+    numbers = np.unique(piece.events.column("code")[chosen] >> 32).tolist()
+    return {parser.patterns[n].format for n in numbers}
+
+
+def day_order(text: bytes, mtime: float | None) -> int:
+    """How day and month stand in the Windows dates with slashes of a log's head; DAY_UNKNOWN where nothing tells.
+
+    A number above 12 tells it; else the number that moves on by one; else the order in which the last date is not
+    after the file's time and less than 45 days before it.
+    """
+    found = list(dict.fromkeys(_SLASHED.findall(text)))
+    dates = [(int(a), int(b), int(year) if len(year) == 4 else 2000 + int(year)) for a, b, year in found]
+    first, second = {a for a, _, _ in dates}, {b for _, b, _ in dates}
+    if max(first, default=0) > 12 or max(second, default=0) > 12:
+        return L.DAY_FIRST if max(first) > 12 else L.MONTH_FIRST
+    for (a, b, _), (c, d, _) in pairwise(dates):
+        if b == d and c - a == 1:
+            return L.DAY_FIRST
+        if a == c and d - b == 1:
+            return L.MONTH_FIRST
+    if not dates or mtime is None or dates[-1][0] == dates[-1][1]:
+        return L.DAY_UNKNOWN
+    a, b, year = dates[-1]
+    near = {order: mtime - _seconds(year, m, d) for order, m, d in ((L.DAY_FIRST, b, a), (L.MONTH_FIRST, a, b))}
+    possible = [order for order, ago in near.items() if -86_400 < ago < 45 * 86_400]
+    return min(possible, key=lambda order: near[order], default=L.DAY_UNKNOWN)
+
+
+def _seconds(year: int, month: int, day: int) -> float:
+    try:
+        return dt.datetime(year, month, day, tzinfo=dt.UTC).timestamp()
+    except ValueError:
+        return float("-inf")
+
+
+def replies_stand_for_queries(looks: Sequence[Glimpse]) -> list[bool]:
+    """For each source whether its responses are to count as queries: no source of the run has queries of that format.
+
+    A server that logs both, in one file or in two, must not be counted twice; a property of the sources, whatever
+    order they are read in.
+    """
+    asked = {name for look in looks for name in look.asks}
+    return [not look.asks and bool(look.answers) and not look.answers & asked for look in looks]
+
+
+def take_replies(columns: npt.NDArray[np.int64]) -> None:
+    """Make the responses that name a client queries, in place; `columns` as `Events.columns`."""
+    code = columns[L.COL["code"]]
+    chosen = ((code & 0xFF) == L.KIND_RESPONSE) & (columns[L.COL["client"]] != 0)
+    code[chosen] += L.KIND_QUERY - L.KIND_RESPONSE
 
 
 def _queue_id_evidence(
@@ -93,6 +164,7 @@ class Start:
     map: TimeMap
     first: int | None
     assumed: str
+    replies: bool = False
 
 
 def begin(
@@ -106,6 +178,8 @@ def begin(
         assumed = f"year {year} ({why})"
     if look.kind in (L.CIVIL, L.CIVIL_NO_YEAR):
         assumed += ("; " if assumed else "") + f"zone {zone.name}" + ("" if options.zone_given else " (this machine's)")
+    if look.dates:
+        assumed += f"; dates begin with the {'day' if look.dates == L.DAY_FIRST else 'month'}"
     if look.kind == L.NO_TIME:
         return Start(TimeMap(year), None, "no time stamps" if look.events else "")
     columns = np.zeros((len(L.COLUMNS), 1), np.int64)

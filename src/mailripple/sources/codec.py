@@ -25,6 +25,7 @@ from isal import igzip, igzip_lib
 from mailripple.errors import InputError
 from mailripple.sources.packets import LOOK, Unpacked, as_text
 from mailripple.sources.raw import RawFile, RawStream, Stream, unreadable
+from mailripple.sources.transcode import TextStream
 
 if TYPE_CHECKING:
     from mailripple.sources.discover import Source
@@ -401,7 +402,7 @@ class ZstdStream(_Unpacker):
 
 
 def open_stream(source: Source, stream: RawFile | None = None) -> Stream:
-    """Opens a source for reading; a pipe or standard input is sniffed here, and so waits for its first bytes.
+    """Opens a source for reading, as UTF-8; a pipe or standard input is sniffed here, and so waits for its first bytes.
 
     Args:
         source: what to open.  Its codec is looked at anew, as log rotation may have packed the file since.
@@ -427,9 +428,7 @@ def open_stream(source: Source, stream: RawFile | None = None) -> Stream:
     except InputError:
         raw.close()
         raise
-    if codec == "plain":
-        return as_text(raw, head)
-    return Unpacked(_unpacked(raw, codec))
+    return TextStream(as_text(raw, head) if codec == "plain" else Unpacked(_unpacked(raw, codec)))
 
 
 def _unpacked(raw: RawStream, codec: str) -> Stream:
