@@ -33,6 +33,7 @@ def lines(formats: FormatSet) -> list[bytes]:
 def read_parts(comparison: Comparison, parts: Sequence[bytes]) -> Reading:
     """Read texts one after the other as parts of one source."""
     total, before, bytes_before = Reading(), b"".join(parts), 0
+    comparison.parser.begin()
     for part in parts:
         for piece in pieces_of(comparison.parser, part):
             first = len(total.rejects)
@@ -124,6 +125,7 @@ def test_two_parsers_at_once_do_not_mix(formats: FormatSet, comparison: Comparis
     other = Comparison(formats, seed=99, capacity=50)
     alone = other.kernel(joined(lines))
     total, text = Reading(), joined(lines)
+    other.parser.begin()
     buffer = padded(text)
     for piece in other.parser.parse(int(buffer.ctypes.data) + PAD, len(text)):
         comparison.kernel(joined(lines[:40]))
