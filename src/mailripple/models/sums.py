@@ -50,17 +50,17 @@ class Sums:
                 self._grow()
 
     def _grow(self) -> None:
-        rehash = kernels().rehash
+        """Copy what is still needed of a table that is too full into one that it fills by a third at most."""
+        state = self.state.ctypes.data
         for table, words in _SIZES.items():
             slots = len(self._tables[table])
             if 2 * (int(self.state[(table >> 3) + 2]) + 8) <= slots - 1:
                 continue
+            needed = int(kernels().count_needed(state, table, 8 * words))
+            while slots < 3 * needed:
+                slots *= 2
             new = np.zeros((slots, words), np.int64)
-            kept = rehash(self.state.ctypes.data, table, 8 * words, new.ctypes.data, slots - 1)
-            if 4 * kept > slots:
-                grown = np.zeros((4 * slots, words), np.int64)
-                rehash(self.state.ctypes.data, table, 8 * words, grown.ctypes.data, 4 * slots - 1)
-                new = grown
+            kernels().rehash(state, table, 8 * words, new.ctypes.data, slots - 1)
             self._own(table, new)
 
     def rows(self) -> npt.NDArray[np.int64]:

@@ -154,6 +154,24 @@ def full(state: int, table: int, room: int) -> int:
     return 2 * (i64(state + table + 16) + room) > i64(state + table + 8)
 
 
+@part
+def needed(state: int, table: int, slot: int) -> int:
+    """True if the slot holds something that is not long past."""
+    if i64(slot) == 0:
+        return 0
+    return table != PAIRS or i64(state + NOW) - i64(slot + P_LAST) <= i64(slot + P_KEEP)
+
+
+@entry
+def count_needed(state: int, table: int, size: int) -> int:
+    """How many slots of a table `rehash` will copy: what the new table must hold."""
+    old = i64(state + table)
+    found = 0
+    for k in range(i64(state + table + 8) + 1):
+        found += needed(state, table, old + size * k)
+    return found
+
+
 @entry
 def rehash(state: int, table: int, size: int, new: int, mask: int) -> int:
     """Copy a table into an empty one of mask + 1 slots, without pairs that are long past; how many were copied."""
@@ -162,11 +180,8 @@ def rehash(state: int, table: int, size: int, new: int, mask: int) -> int:
     kept = 0
     for k in range(slots):
         slot = old + size * k
-        if i64(slot) == 0:
+        if not needed(state, table, slot):
             continue
-        if table == PAIRS:
-            if i64(state + NOW) - i64(slot + P_LAST) > i64(slot + P_KEEP):
-                continue
         at = shr(i64(slot), 1) & mask
         while i64(new + size * at) != 0:
             at = (at + 1) & mask
