@@ -57,7 +57,7 @@ class Sums:
             if 2 * (int(self.state[(table >> 3) + 2]) + 8) <= slots - 1:
                 continue
             needed = int(kernels().count_needed(state, table, 8 * words))
-            while slots < 3 * needed:
+            while slots < 3 * needed + 32:  # room for the next rows in small tables too
                 slots *= 2
             new = np.zeros((slots, words), np.int64)
             kernels().rehash(state, table, 8 * words, new.ctypes.data, slots - 1)
