@@ -31,6 +31,7 @@ from mailripple.parse.naive_addresses import (
     address,
     address_end,
     domain_of,
+    scan_address,
     split_addresses,
 )
 from mailripple.parse.naive_stamps import stamp
@@ -378,25 +379,10 @@ def read_addresses(line: Line, name: str, at: int) -> int:
 
 
 def scan_path(text: bytes, at: int, *, quotes: bool) -> int:
-    """End of the address at `at`: behind `>`, or before a space; -1 if a quote or bracket stays open."""
-    angle = text[at : at + 1] == b"<"
-    i = at
-    while i < len(text):
-        c = text[i : i + 1]
-        if c == b'"' and quotes:
-            i += 1
-            while i < len(text) and text[i : i + 1] != b'"':
-                i += 2 if text[i : i + 1] == b"\\" else 1
-            if i >= len(text):
-                return -1
-        elif c == b">" and angle:
-            return i + 1
-        elif c == b" " and not angle:
-            break
-        i += 1
-    if angle:
-        return -1
-    return i - (i > at + 1 and text[i - 1 : i] == b":")
+    """End of the address at `at`: behind `>`, or before a space or a colon there; -1 if something stays open."""
+    end = scan_address(text, at, quotes=quotes, stop=b" ")
+    bare = text[at : at + 1] != b"<"
+    return end - (bare and end > at + 1 and text[end - 1 : end] == b":")
 
 
 def _path(line: Line, name: str, at: int, *, angle: bool) -> int:

@@ -20,8 +20,8 @@ def address(text: bytes) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None
     return found
 
 
-def scan_address(text: bytes, at: int, *, quotes: bool) -> int:
-    """End of the envelope address at `at`: behind `>`, or before a comma; -1 if a quote or bracket stays open."""
+def scan_address(text: bytes, at: int, *, quotes: bool, stop: bytes = b",") -> int:
+    """End of the envelope address at `at`: behind `>`, or before `stop`; -1 if a quote or bracket stays open."""
     angle = text[at : at + 1] == b"<"
     i = at
     while i < len(text):
@@ -34,7 +34,7 @@ def scan_address(text: bytes, at: int, *, quotes: bool) -> int:
                 return -1
         elif c == b">" and angle:
             return i + 1
-        elif c == b"," and not angle:
+        elif c == stop and not angle:
             return i
         i += 1
     return -1 if angle else i
