@@ -25,18 +25,11 @@ LOCAL = -1
 #: How an attempt ends.
 SENT, DEFERRED, FAILED = range(3)
 #: Why it ends so: `Attempts.reason`.
-(
-    *(
-        ACCEPTED,
-        GREYLISTED,
-        TIMED_OUT,
-        REFUSED,
-        POLICY,
-        BUSY,
-        NO_SERVER,
-    ),  # the last six: deferred (NO_SERVER: DNS outage)
-    *(UNKNOWN_USER, UNKNOWN_HOST, REJECTED, EXPIRED),  # failed for good
-) = range(11)
+ACCEPTED = 0
+#: Deferred; NO_SERVER: the DNS does not answer.
+GREYLISTED, TIMED_OUT, REFUSED, POLICY, BUSY, NO_SERVER = range(1, 7)
+#: Failed for good.
+UNKNOWN_USER, UNKNOWN_HOST, REJECTED, EXPIRED = range(7, 11)
 #: `Logins.service`.
 POP, IMAP = range(2)
 #: What a host is: `Hosts.kind`.
@@ -74,7 +67,7 @@ class Names:
 
 
 class Messages(NamedTuple):
-    """Messages that the mail server took in, by time; `sender` -1 is the null sender, `account` who logged in to send."""
+    """Messages taken in by the mail server, by time; `sender` -1 is the null sender, `account` who logged in to send."""
 
     ms: Ints
     client: Ints
@@ -127,7 +120,7 @@ class Refusals(NamedTuple):
 
 
 class Logins(NamedTuple):
-    """POP3 and IMAP sessions: host, account, service, 1 where the password was right, messages fetched, length in ms."""
+    """POP3 and IMAP sessions: host, account, service, 1 if the password was right, messages fetched, length in ms."""
 
     ms: Ints
     host: Ints
