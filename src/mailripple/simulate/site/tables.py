@@ -67,7 +67,7 @@ class Names:
 
 
 class Messages(NamedTuple):
-    """Messages taken in by the mail server, by time; `sender` -1 is the null sender, `account` who logged in to send."""
+    """Messages taken in by the mail server, by time; `sender` -1 is the null sender, `account` who authenticated."""
 
     ms: Ints
     client: Ints
