@@ -97,7 +97,10 @@ def find_incidents(result: Result, names: Names, mail_hosts: frozenset[int]) -> 
     for incident in incidents:
         for line in incident.evidence:
             wanted.setdefault(line.source, set()).add(line.line)
-    texts = {source: lines_again(result.files[source], numbers) for source, numbers in wanted.items()}
+    texts = {
+        source: lines_again(result.files[source], numbers, result.marks.get(result.files[source].name))
+        for source, numbers in wanted.items()
+    }
 
     def text(source: int, line: int) -> str | None:
         found = texts[source].get(line)

@@ -42,7 +42,7 @@ from mailripple.parse.prescan import (
 from mailripple.parse.repeats import Before, expand
 from mailripple.parse.timemap import resolve
 from mailripple.parse.zone import Zone, year_of, zone
-from mailripple.sources import BufferPool, ChunkReader, Source, discover, head, rotation, server_name
+from mailripple.sources import BufferPool, ChunkReader, Landmarks, Source, discover, head, rotation, server_name
 from mailripple.tally import Reject, Sink, SourceTally
 
 Progress = Callable[[int], None]
@@ -69,6 +69,7 @@ class Result:
     senders: tuple[Senders, ...] = ()
     lookups: tuple[Lookups, ...] = ()
     ipv6_prefix: int = 128
+    marks: dict[str, Landmarks] = field(default_factory=dict)
 
     def dns_sources(self) -> set[str]:
         """Names of the sources in which there were DNS records."""
@@ -141,6 +142,7 @@ class Lane:
     since: int | None = None
     until: int | None = None
     folds: list[Fold] = field(default_factory=list)
+    marks: dict[str, Landmarks] = field(default_factory=dict)
 
     def read(
         self, reader: ChunkReader, rank: int, tally: SourceTally, start: Start, sink: Sink | None, progress: Progress
@@ -151,13 +153,14 @@ class Lane:
         first = start.first if clock.latest is None else None
         if first is not None and abs(first - fold.newest) <= CONTINUED_S * 1_000_000:
             clock = replace(clock, latest=fold.newest)  # tells which of two hours a rotated file begins in
-        before = Before()
+        before, marks = Before(), self.marks.setdefault(tally.name, Landmarks())
         for chunk in reader:
             for piece in self.parser.parse(chunk.buffer.ctypes.data + chunk.start, chunk.length):
                 if start.replies:
                     take_replies(piece.events.columns)
                 clock = resolve(clock, piece.events.columns, self.zone)
                 columns, before = expand(before, piece)
+                marks.add(columns[L.COL["line"]], tally.lines, chunk.offset)
                 order_lines(columns, rank, tally.lines)
                 tally.add(piece, chunk.buffer[chunk.start : chunk.start + chunk.length], sink)
                 fold.take(columns, mail=tally.mail)
@@ -277,6 +280,7 @@ def read_all(
         tuple(fold.senders for fold in lanes[1].folds),
         tuple(fold.lookups for fold in lanes[0].folds),
         options.ipv6_prefix,
+        lanes[0].marks | lanes[1].marks,
     )
 
 

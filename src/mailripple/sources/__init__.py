@@ -2,7 +2,7 @@
 
 from mailripple.sources.chunks import CHUNK, MAX_LINE, PAD, BufferPool, Chunk, ChunkReader, head
 from mailripple.sources.discover import Source, discover, rotation, server_name
-from mailripple.sources.reread import lines_again
+from mailripple.sources.reread import Landmarks, lines_again
 
 __all__ = [
     "CHUNK",
@@ -11,6 +11,7 @@ __all__ = [
     "BufferPool",
     "Chunk",
     "ChunkReader",
+    "Landmarks",
     "Source",
     "discover",
     "head",

@@ -401,7 +401,7 @@ class ZstdStream(_Unpacker):
         return got
 
 
-def open_stream(source: Source, stream: RawFile | None = None) -> Stream:
+def open_stream(source: Source, stream: RawFile | None = None) -> TextStream:
     """Opens a source for reading, as UTF-8; a pipe or standard input is sniffed here, and so waits for its first bytes.
 
     Args:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import codecs
 from typing import Any
 
+from mailripple.sources.raw import RawStream
+
 #: Bytes that are looked at.
 LOOK = 64
 #: Bytes that are decoded at a time.
@@ -38,6 +40,7 @@ class TextStream:
         self._inner = inner
         self._decoder: codecs.IncrementalDecoder | None = None
         self._looked = False
+        self._mark = 0
         self._ahead = memoryview(b"")
 
     @property
@@ -64,6 +67,16 @@ class TextStream:
         self._ahead = self._ahead[got:]
         return got
 
+    def go_to(self, offset: int) -> bool:
+        """Goes to that byte of the text where the file holds the text as it stands; False where it does not."""
+        if not self._looked:
+            self._look()
+        if self._decoder is not None or not isinstance(self._inner, RawStream) or not self._inner.seekable:
+            return False
+        self._inner.seek(self._mark + offset)
+        self._ahead = memoryview(b"")
+        return True
+
     def close(self) -> None:
         """Closes the file."""
         self._inner.close()
@@ -80,7 +93,7 @@ class TextStream:
         while len(head) < LOOK and (more := self._read(LOOK - len(head))):
             head += more
         name, skip = encoding_of(head)
-        head = head[skip:]
+        head, self._mark = head[skip:], skip
         if name:
             self._decoder = codecs.getincrementaldecoder(name)(errors="replace")
             head = self._decoder.decode(head).encode()
