@@ -25,14 +25,13 @@ from mailripple.models.senders_kernel import (
     NEW_MORE,
     NEW_MOST,
     NOTICE,
-    REMEMBER,
     SENDER_ALT,
     SENDER_FLOOR,
     STEADY,
     THETAS,
     WARNING,
 )  # fmt: skip
-from mailripple.models.sums_kernel import LIMIT, TOP, WEEK
+from mailripple.models.sums_kernel import FOR_LONG, KEEPS, LIMIT, MINUTE, TOP, WEEK
 
 LN2, LN3 = log_of(2), log_of(3)
 
@@ -120,7 +119,7 @@ class Subject:
         self.units += 1
         self.fails += u.failed
         self.weeks[u.ts // WEEK] = self.weeks.get(u.ts // WEEK, 0) + 1
-        if u.ts - self.seen.get(u.domain, u.ts) > REMEMBER:  # forgotten
+        if u.ts // MINUTE - self.seen.get(u.domain, u.ts) // MINUTE > KEEPS[FOR_LONG]:  # forgotten
             del self.seen[u.domain]
             del self.failed_there[u.domain]
         self.turn_day(u.ts // (24 * HOUR))
@@ -179,7 +178,7 @@ class Subject:
         old = self.days[2][0] * ONE // (1 + self.days[2][1]) if self.days[2][0] > 1 else 0
         q = min(CEILING, max((10 * ONE + 2 * self.senders * ONE) // (5 * (2 + self.messages)), old) + SENDER_FLOOR)
         self.messages += 1
-        new = u.sender not in self.known_senders or u.ts - self.known_senders[u.sender] > REMEMBER
+        new = u.sender not in self.known_senders or u.ts // MINUTE - self.known_senders[u.sender] // MINUTE > KEEPS[FOR_LONG]
         self.known_senders[u.sender] = u.ts
         self.senders += new
         log_e = share(SENDER_ALT, new) - share(q, new)

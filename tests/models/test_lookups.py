@@ -68,7 +68,7 @@ def reference(asked: list[Question]) -> dict[int, tuple[int, float]]:
     last: dict[str, int] = {}
     found: dict[str, tuple[int, float, list[float]]] = {}
     for q in asked:
-        known = q.ts - seen.get((q.client, q.name), -(10**18)) <= DAY
+        known = q.ts // 60_000_000 - seen.get((q.client, q.name), -(10**18)) // 60_000_000 <= 1440
         seen[q.client, q.name] = q.ts
         if known:
             continue

@@ -9,6 +9,7 @@ from mailripple.messages_tables import join_keys
 from mailripple.models.gaps import CELLS, RATIOS
 from mailripple.models.logs import add_logs, log_of
 from mailripple.models.sums_kernel import (
+    FOR_DAY,
     NOW,
     PAIRS,
     SUBJECTS,
@@ -41,7 +42,6 @@ X_NAMES, X_SINCE, X_SINCE_NAMES = X_OWN, X_OWN + 8, X_OWN + 16
 X_S = X_OWN + 24
 X_R = X_S + 8 * STREAMS
 SECOND = 1_000_000
-DAY = 86_400 * SECOND
 #: e-values as logarithms.  An alarm is dearer than for mail: few hosts ask at all, and those that do ask in clumps.
 NOTICE, WARNING, ALARM = log_of(1000), log_of(10_000), log_of(1_000_000)
 LOG_STREAMS = log_of(STREAMS)
@@ -113,7 +113,7 @@ def fold_lookups(state: int, rows: int, stride: int, begin: int, end: int) -> in
         asked = i64(row + R_ASKED * stride)
         put64(state + NOW, max(i64(state + NOW), ts))
         subject = subject_of(state, i64(row + R_CLIENT * stride), asked, ts)
-        if seen_before(state, join_keys(i64(subject), i64(row + R_NAME * stride)), ts, DAY):
+        if seen_before(state, join_keys(i64(subject), i64(row + R_NAME * stride)), ts, FOR_DAY):
             continue
         names = i64(subject + X_NAMES) + 1
         last = i64(subject + X_LAST)

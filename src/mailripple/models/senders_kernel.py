@@ -10,10 +10,10 @@ from __future__ import annotations
 from mailripple.messages_tables import join_keys
 from mailripple.models.logs import ONE, add_logs, fixed, log_of
 from mailripple.models.sums_kernel import (
+    FOR_HOURS,
+    FOR_LONG,
     LIMIT,
     NOW,
-    P_COUNT,
-    P_LAST,
     PAIR,
     PAIRS,
     SUBJECT,
@@ -28,14 +28,19 @@ from mailripple.models.sums_kernel import (
     X_WARNING_AT,
     count_week,
     cusum,
+    failures_in,
     forget_lines,
     full,
     keep_line,
     keep_sure,
     pair_of,
     roberts,
+    see,
+    seen,
     seen_before,
+    set_counts,
     subject_of,
+    units_in,
     week_units,
 )
 from mailripple.parse import layout as L
@@ -121,8 +126,6 @@ GATE, CHANGING, STEADY, NOTICE = log_of(20), log_of(50), log_of(400), log_of(100
 LEAD, HISTORY = log_of(500), 20
 WARNING, ALARM = log_of(10_000), log_of(100_000)
 LN3, LN2_, LN50 = log_of(3), log_of(2), log_of(50)
-#: A pair not seen for that long is forgotten.
-REMEMBER = 60 * 24 * HOUR
 
 
 @part
@@ -134,17 +137,17 @@ def log_share(p: int, failed: int) -> int:
 @part
 def chance_in(state: int, slot: int, failed: int) -> int:
     """Predictive chance of failure in a beta-binomial cluster, fixed point; takes the outcome in."""
-    n = shr(i64(slot + P_COUNT), 32)
-    k = i64(slot + P_COUNT) & 0xFFFFFFFF
-    put64(slot + P_COUNT, i64(slot + P_COUNT) + (1 << 32) + failed)
+    n = units_in(slot)
+    k = failures_in(slot)
+    set_counts(slot, n + 1, k + failed)
     return (CLUSTER * i64(state + THETA) + k * ONE) // (CLUSTER + n)
 
 
 @part
 def failure_chance(state: int, subject: int, sender: int, ts: int, failed: int) -> int:
     """Predictive chance of failure within a mailing (beta-binomial), fixed point; takes the outcome in."""
-    cell = pair_of(state, join_keys(join_keys(i64(subject), sender), ts // MAILING + 3), ts, 2 * MAILING)
-    put64(cell + P_LAST, ts)
+    cell = pair_of(state, join_keys(join_keys(i64(subject), sender), ts // MAILING + 3), ts, FOR_HOURS)
+    see(cell, ts)
     return chance_in(state, cell, failed)
 
 
@@ -239,7 +242,7 @@ def step_sender(state: int, subject: int, sender: int, queue: int, ts: int) -> i
     q = sender_chance(subject)
     k = i64(subject + X_MESSAGES)
     put64(subject + X_MESSAGES, k + 1)
-    known = seen_before(state, join_keys(join_keys(i64(subject), sender), 2), ts, REMEMBER)
+    known = seen_before(state, join_keys(join_keys(i64(subject), sender), 2), ts, FOR_LONG)
     if not known:
         put64(subject + X_SENDERS, i64(subject + X_SENDERS) + 1)
     log_e = SENDER_LOGS[not known] - log_share(q, not known)
@@ -322,16 +325,16 @@ def take_unit(state: int, raw: int, kind: int, row: int, stride: int) -> int:
     put64(subject + X_UNITS, i64(subject + X_UNITS) + 1)
     put64(subject + X_FAILS, i64(subject + X_FAILS) + failed)
     count_week(subject, ts)
-    there = pair_of(state, join_keys(join_keys(i64(subject), domain), 1), ts, REMEMBER)
+    there = pair_of(state, join_keys(join_keys(i64(subject), domain), 1), ts, FOR_LONG)
     chance = 0
     # After a failure the next message there says nothing, whatever becomes of it: a job that writes to a dead address
     # each hour is no worm.
-    if i64(there + P_COUNT) == 0:
+    if not failures_in(there):
         chance = failure_chance(state, subject, sender, ts, failed)
         step_failures(state, subject, chance, failed, ts)
-    put64(there + P_COUNT, failed)
-    known = i64(there + P_LAST) != 0
-    put64(there + P_LAST, ts)
+    set_counts(there, 0, failed)
+    known = seen(there)
+    see(there, ts)
     weight = step_contacts(state, subject, known, chance, failed, ts)
     weight += step_sender(state, subject, sender, i64(row + R_QUEUE * stride), ts)
     keep_line(subject, weight, i64(row + R_ORDER * stride))

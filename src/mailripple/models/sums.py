@@ -50,14 +50,14 @@ class Sums:
                 self._grow()
 
     def _grow(self) -> None:
-        """Copy what is still needed of a table that is too full into one that it fills by a third at most."""
+        """Copy what is still needed of a table that is too full into one that has room again."""
         state = self.state.ctypes.data
         for table, words in _SIZES.items():
             slots = len(self._tables[table])
-            if 2 * (int(self.state[(table >> 3) + 2]) + 8) <= slots - 1:
+            if not kernels().is_full(state, table, 8):
                 continue
             needed = int(kernels().count_needed(state, table, 8 * words))
-            while slots < 3 * needed + 32:  # room for the next rows in small tables too
+            while 2 * slots < 5 * needed + 64:  # room for the next rows in small tables too
                 slots *= 2
             new = np.zeros((slots, words), np.int64)
             kernels().rehash(state, table, 8 * words, new.ctypes.data, slots - 1)

@@ -3,7 +3,7 @@
 Two open hash tables, each with a key in the first word of a slot:
 
     subjects    host, account or DNS client -> its running sums, 64 words
-    pairs       what a subject has seen, and until when that is remembered
+    pairs       what a subject has seen, when last, and for how long that is remembered: 2 words, for they are many
 
 An entry that has had its time is as good as gone before it is swept out: results do not depend on the tables' sizes.
 Evidence is a likelihood ratio a step, kept as a CUSUM `S = max(S, 0) + log e` (Page 1954; it decides when) and as a
@@ -18,9 +18,15 @@ from mailripple.parse.native import entry, i64, part, put64, shr
 
 #: The state block: address, mask and used slots of each table; then the latest time.
 SUBJECTS, PAIRS, NOW = 0, 24, 48
-SUBJECT, PAIR = 512, 32
-#: A pair's words: last seen, units << 32 | failures, how long it is remembered.
-P_LAST, P_COUNT, P_KEEP = 8, 16, 24
+SUBJECT, PAIR = 512, 16
+#: A pair's second word: minute when it was last seen (0: it is forgotten) << 36, place in `KEEPS` << 34, units << 17,
+#: failures; both count no further than MOST_COUNT.
+P_WORD, P_LAST, P_KEEP, P_UNITS = 8, 36, 34, 17
+MOST_COUNT = (1 << P_UNITS) - 1
+MINUTE = 60_000_000
+#: For how many minutes a pair is remembered: a mailing's hour, a day, sixty days.
+KEEPS = (120, 1440, 60 * 1440)
+FOR_HOURS, FOR_DAY, FOR_LONG = range(3)
 #: First words of a subject.
 X_ID, X_KEY, X_KIND, X_FIRST, X_LAST, X_WEEK, X_WEEK_UNITS, X_LAST_WEEK_UNITS = range(0, 64, 8)
 X_MOST, X_SURE, X_NOTICE_AT, X_WARNING_AT, X_ALARM_AT, X_ONSET, X_ALARM_UNITS, X_OWN = range(64, 128, 8)
@@ -43,19 +49,53 @@ def find_entry(state: int, table: int, size: int, key: int) -> int:
 
 
 @part
+def forgotten(slot: int, ts: int) -> int:
+    """True if the pair was last seen longer ago than it is remembered."""
+    word = i64(slot + P_WORD)
+    return ts // MINUTE - (word >> P_LAST) > KEEPS[(word >> P_KEEP) & 3]
+
+
+@part
 def pair_of(state: int, key: int, ts: int, keep: int) -> int:
-    """The key's pair, made if it is not known or forgotten (P_LAST 0)."""
+    """The key's pair, made if it is not known or forgotten (then not seen, counts 0); `keep` a place in `KEEPS`."""
     slot = find_entry(state, PAIRS, PAIR, key)
     if i64(slot) == 0:
         put64(slot, key)
-        put64(slot + P_LAST, 0)
-        put64(slot + P_COUNT, 0)
-        put64(slot + P_KEEP, keep)
+        put64(slot + P_WORD, keep << P_KEEP)
         put64(state + PAIRS + 16, i64(state + PAIRS + 16) + 1)
-    elif i64(slot + P_LAST) != 0 and ts - i64(slot + P_LAST) > i64(slot + P_KEEP):
-        put64(slot + P_LAST, 0)
-        put64(slot + P_COUNT, 0)
+    elif forgotten(slot, ts):
+        put64(slot + P_WORD, keep << P_KEEP)
     return slot
+
+
+@part
+def seen(slot: int) -> int:
+    """True if the pair was seen, and not too long ago."""
+    return i64(slot + P_WORD) >> P_LAST != 0
+
+
+@part
+def see(slot: int, ts: int) -> int:
+    """The pair is seen now."""
+    word = i64(slot + P_WORD)
+    return put64(slot + P_WORD, (word & ((1 << P_LAST) - 1)) | (max(ts // MINUTE, 1) << P_LAST))
+
+
+@part
+def units_in(slot: int) -> int:
+    return (i64(slot + P_WORD) >> P_UNITS) & MOST_COUNT
+
+
+@part
+def failures_in(slot: int) -> int:
+    return i64(slot + P_WORD) & MOST_COUNT
+
+
+@part
+def set_counts(slot: int, units: int, failures: int) -> int:
+    """Keep how many units the pair has, and how many of them failed."""
+    high = (i64(slot + P_WORD) >> P_KEEP) << P_KEEP
+    return put64(slot + P_WORD, high | min(units, MOST_COUNT) << P_UNITS | min(failures, MOST_COUNT))
 
 
 @part
@@ -78,8 +118,8 @@ def subject_of(state: int, raw: int, kind: int, ts: int) -> int:
 def seen_before(state: int, key: int, ts: int, keep: int) -> int:
     """True if the pair was seen and is not forgotten; it is seen from now on."""
     slot = pair_of(state, key, ts, keep)
-    known = i64(slot + P_LAST) != 0
-    put64(slot + P_LAST, ts)
+    known = seen(slot)
+    see(slot, ts)
     return known
 
 
@@ -151,7 +191,16 @@ def keep_sure(subject: int, log_r: int) -> int:
 
 @part
 def full(state: int, table: int, room: int) -> int:
+    """True if so many more rows are too many: subjects fill half of their table, pairs, which are small, five eighths."""
+    if table == PAIRS:
+        return 8 * (i64(state + table + 16) + room) > 5 * i64(state + table + 8)
     return 2 * (i64(state + table + 16) + room) > i64(state + table + 8)
+
+
+@entry
+def is_full(state: int, table: int, room: int) -> int:
+    """`full`, for the owner of the tables."""
+    return full(state, table, room)
 
 
 @part
@@ -159,7 +208,7 @@ def needed(state: int, table: int, slot: int) -> int:
     """True if the slot holds something that is not long past."""
     if i64(slot) == 0:
         return 0
-    return table != PAIRS or i64(state + NOW) - i64(slot + P_LAST) <= i64(slot + P_KEEP)
+    return table != PAIRS or not forgotten(slot, i64(state + NOW))
 
 
 @entry
