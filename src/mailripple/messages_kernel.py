@@ -428,7 +428,11 @@ def stitch(state: int, cols: int, stride: int, begin: int, end: int) -> int:
             ahead = col + 128
             key = join_keys(i64(ahead + C_SERVER * stride), i64(ahead + C_QUEUE * stride))
             prefetch(i64(state + MESSAGES) + SLOT * (shr(key, 1) & mask))
-            if i64(ahead + C_CODE * stride) & 0xFF == L.KIND_TO:
+            kind = i64(ahead + C_CODE * stride) & 0xFF
+            if kind == L.KIND_FROM:
+                handed = join_keys(i64(ahead + C_SERVER * stride), i64(ahead + C_LINK * stride))
+                prefetch(i64(state + HANDED) + SLOT * (shr(handed, 1) & i64(state + HANDED + 8)))
+            if kind == L.KIND_TO:
                 key = join_keys(key, i64(ahead + C_NAME * stride) + 1)
                 prefetch(i64(state + ATTEMPTS) + SLOT * (shr(key, 1) & i64(state + ATTEMPTS + 8)))
         put64(col + C_FLAGS * stride, step(state, col, stride))
