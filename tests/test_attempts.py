@@ -48,7 +48,7 @@ def test_cuts_do_not_matter(times: list[int], cuts: list[int], keep: int) -> Non
         newest = Newest(keep)
         for part, bound in zip(parts, since, strict=True):
             newest.since = max(newest.since, bound)
-            newest.take(part)
+            newest.add(part)
         return newest.rows()
 
     whole = kept([table], [-1])
@@ -60,6 +60,12 @@ def test_cuts_do_not_matter(times: list[int], cuts: list[int], keep: int) -> Non
         assert merged.columns.tolist() == whole.columns.tolist()
     assert len(whole) <= keep
     assert whole["ts"].tolist() == sorted(t for t in times if t > whole.since)
+    followed, at = Newest(keep), np.argsort(times, kind="stable")
+    for a, b in zip(bounds, bounds[1:], strict=False):
+        followed.since = max(followed.since, -1)
+        followed.follow(table[:, at[a:b]])
+    assert followed.rows().since == whole.since
+    assert sorted(followed.rows().columns.T.tolist()) == sorted(whole.columns.T.tolist())
 
 
 def test_parts_merge_into_the_whole() -> None:

@@ -7,6 +7,8 @@ add up to the table of the whole, whatever the cuts (law 2).
 
 from __future__ import annotations
 
+import itertools
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mailripple.parse import layout as L
+from mailripple.parse.choose import Choice, Wanted
 
 IntArray = npt.NDArray[np.int64]
 
@@ -23,7 +26,10 @@ COL = {name: i for i, name in enumerate(COLUMNS)}
 #: Rows kept: of deferred records, and of all other first attempts and ends of retries that leave the machine (72 bytes
 #: each: 28 MB in all).  A quarter of a million deferred records are a day in which three a second are deferred.
 KEEP_DEFERRED, KEEP_OTHER = 1 << 18, 1 << 17
-_FROM = [L.COL[name] for name in ("ts", "server", "queue", "client", "account", "sender", "name")]
+_FROM = ("ts", "server", "queue", "client", "account", "sender", "name", "flags", "code")
+_OURS = L.F_DSN | L.F_INTERNAL | L.F_LATE
+_DEFERRED = Choice(Wanted((L.KIND_TO,), status=L.DEFERRED, none=_OURS), _FROM)
+_OTHER = Choice(Wanted((L.KIND_TO,), not_status=L.DEFERRED, some=L.F_OUT, none=_OURS), _FROM)
 _BEGINNING = -(1 << 62)
 
 
@@ -67,15 +73,34 @@ class Newest:
     """The newest `keep` rows of those taken; of a moment that does not fit whole, none."""
 
     keep: int
-    parts: list[IntArray] = field(default_factory=list)
+    parts: deque[IntArray] = field(default_factory=deque)
     held: int = 0
     since: int = _BEGINNING
 
-    def take(self, rows: IntArray) -> None:
+    def add(self, rows: IntArray) -> None:
+        """Take rows of any times in."""
+        if not rows.shape[1]:
+            return
         self.parts.append(rows)
         self.held += rows.shape[1]
-        if self.held > self.keep + self.keep // 2:
+        if self.held > 2 * self.keep:
             self._drop()
+
+    def follow(self, rows: IntArray) -> None:
+        """Take rows in that are sorted by time, and none earlier than what came before them: old parts go whole."""
+        self.add(rows)
+        while self.held - self.parts[0].shape[1] >= self.keep:
+            oldest, last = self.parts[0].shape[1], int(self.parts[0][0].max())
+            newer = self.held - oldest
+            for part in itertools.islice(self.parts, 1, None):  # a moment goes whole
+                if newer < self.keep or part[0, 0] > last:
+                    break
+                newer -= int(np.count_nonzero(part[0] <= last))
+            if newer < self.keep:
+                break
+            self.parts.popleft()
+            self.held -= oldest
+            self.since = max(self.since, last)
 
     def _drop(self) -> IntArray:
         """Bring the rows together, and drop the oldest that are too many."""
@@ -85,7 +110,7 @@ class Newest:
             cut = rows.shape[1] - self.keep - 1
             self.since = max(self.since, int(np.partition(rows[0], cut)[cut]))
             rows = rows[:, rows[0] > self.since]
-        self.parts, self.held = [rows], rows.shape[1]
+        self.parts, self.held = deque([rows]), rows.shape[1]
         return rows
 
     def rows(self) -> Rows:
@@ -104,23 +129,11 @@ class AttemptLog:
 
     def take(self, columns: IntArray) -> None:
         """Take stitched events with UTC times, (14, n), in; all but deliveries in time are left out."""
-        code = columns[L.COL["code"]]
-        at = np.flatnonzero(code & 0xFF == L.KIND_TO)
-        if not len(at):
-            return
-        code, flags = code[at], columns[L.COL["flags"]][at]
-        status = (code >> 8) & 0xFF
-        mine = ((code >> 28) & 3 != 0) & (flags & (L.F_DSN | L.F_INTERNAL | L.F_LATE) == 0)
-        deferred = mine & (status == L.DEFERRED)
-        other = mine & ~deferred & (flags & L.F_OUT != 0)
-        for chosen, into in ((np.flatnonzero(deferred), self.deferred), (np.flatnonzero(other), self.other)):
-            if len(chosen):
-                rows = np.empty((len(COLUMNS), len(chosen)), np.int64)
-                for i, column in enumerate(_FROM):
-                    np.take(columns[column], at[chosen], out=rows[i])
-                rows[7] = (flags[chosen] & L.F_FIRST) != 0
-                rows[8] = status[chosen]
-                into.take(rows)
+        for choice, into in ((_DEFERRED, self.deferred), (_OTHER, self.other)):
+            rows = choice.of(columns)
+            rows[7] = (rows[7] & L.F_FIRST) != 0
+            rows[8] = (rows[8] >> 8) & 0xFF
+            into.follow(rows)
 
     def attempts(self) -> KeptAttempts:
         return KeptAttempts(self.deferred.rows(), self.other.rows())
@@ -132,5 +145,5 @@ def merge(parts: Sequence[KeptAttempts]) -> KeptAttempts:
     for part in parts:
         for rows, into in ((part.deferred, log.deferred), (part.other, log.other)):
             into.since = max(into.since, rows.since)
-            into.take(rows.columns)
+            into.add(rows.columns)
     return log.attempts()

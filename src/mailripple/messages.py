@@ -19,7 +19,7 @@ from mailripple import messages_tables as tables
 from mailripple.parse import layout as L
 from mailripple.parse import text
 from mailripple.parse.build import Kernels
-from mailripple.tables import ATTEMPTS
+from mailripple.parse.choose import Choice, Wanted, in_order
 
 #: Seconds that an event may come after a later one and still enter the fold (DESIGN, law 3).
 LATENESS = 120
@@ -27,6 +27,11 @@ LATENESS = 120
 LOCAL_MAILERS = (
     *(b"local", b"prog", b"*file*", b"*include*", b"discard", b"error"),
     *(b"virtual", b"lmtp", b"pipe", b"procmail", b"cyrus", b"cyrusv2"),
+)
+#: Delivery records that begin or end an attempt; "code" and "flags" stand where what is read from them will.
+_ATTEMPTS = Choice(
+    Wanted((L.KIND_TO,), some=L.F_ATTEMPT | L.F_FINAL, none=L.F_DSN | L.F_INTERNAL | L.F_LATE),
+    ("ts", "line", "server", "queue", "client", "account", "sender", "name", "code", "code", "code", "flags"),
 )
 _TABLES = (tables.MESSAGES, tables.ATTEMPTS, tables.HANDED, tables.SESSIONS)
 _WORDS = tables.SLOT // 8
@@ -123,15 +128,8 @@ class Attempts:
 
 def attempts_of(columns: npt.NDArray[np.int64]) -> Attempts:
     """The attempts among events that `Stitcher.step` has seen; the column `line` must hold their order (`ordered`)."""
-    flags = columns[L.COL["flags"]]
-    wanted = (columns[L.COL["code"]] & 0xFF == L.KIND_TO) & (flags & (L.F_ATTEMPT | L.F_FINAL) != 0)
-    wanted &= flags & (L.F_DSN | L.F_INTERNAL | L.F_LATE) == 0
-    wanted &= columns[L.COL["code"]] >> 28 & 3 != L.NO_TIME
-    chosen = columns[:, wanted]
-    code, flags = chosen[L.COL["code"]], chosen[L.COL["flags"]]
-    out = np.empty((len(ATTEMPTS), chosen.shape[1]), np.int64)
-    for row, name in enumerate(("ts", "line", "server", "queue", "client", "account", "sender", "name")):
-        out[row] = chosen[L.COL[name]]
+    out = _ATTEMPTS.of(columns)
+    code, flags = out[8].copy(), out[11].copy()
     out[8] = flags & L.F_FIRST != 0
     out[9] = code >> 8 & 0xFF
     out[10] = code >> 24 & 15
@@ -170,6 +168,11 @@ class InOrder:
 
     def take(self, columns: npt.NDArray[np.int64]) -> Iterator[tuple[npt.NDArray[np.int64], bool]]:
         """Events in; (events, late?) out, the events of each array sorted by time."""
+        if in_order(columns, self._newest - self._lateness):
+            if columns.shape[1]:
+                self._newest = max(self._newest, int(columns[L.COL["ts"], -1]))
+                yield from self._ready(columns)
+            return
         undated = columns[L.COL["code"]] >> 28 & 3 == L.NO_TIME
         if undated.any():
             if undated.all():
@@ -185,9 +188,12 @@ class InOrder:
             passed[L.COL["flags"]] = L.F_LATE
             yield passed, True
             columns = np.ascontiguousarray(columns[:, ~late])
-        if not columns.shape[1]:
-            return
-        for batch in self._batches(sorted_by_time(columns)):
+        if columns.shape[1]:
+            yield from self._ready(sorted_by_time(columns))
+
+    def _ready(self, columns: npt.NDArray[np.int64]) -> Iterator[tuple[npt.NDArray[np.int64], bool]]:
+        """Of what waited and of `columns`, sorted by time, what nothing can overtake any more."""
+        for batch in self._batches(columns):
             cut = int(np.searchsorted(batch[L.COL["ts"]], self._newest - self._lateness))
             if cut:
                 yield batch[:, :cut], False

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from mailripple.errors import Notice
 from mailripple.parse import layout as L
+from mailripple.parse.choose import time_span
 from mailripple.parse.compile import PatternName
 from mailripple.parse.events import Parsed
 
@@ -80,13 +81,10 @@ class SourceTally:
         self.patterns += tally.patterns
         for key, n in tally.other.items():
             self.other[key] = self.other.get(key, 0) + n
-        ts = piece.events.column("ts")
-        if len(ts):
-            dated = ts[piece.events.ts_kind != L.NO_TIME]
-            if len(dated):
-                low, high = int(dated.min()), int(dated.max())
-                self.first = low if self.first is None else min(low, self.first)
-                self.last = high if self.last is None else max(high, self.last)
+        ends = time_span(piece.events.columns)
+        if ends is not None:
+            self.first = ends[0] if self.first is None else min(ends[0], self.first)
+            self.last = ends[1] if self.last is None else max(ends[1], self.last)
 
     @property
     def skipped(self) -> int:

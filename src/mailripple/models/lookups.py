@@ -15,9 +15,10 @@ from mailripple.models import logs, sums_kernel
 from mailripple.models import lookups_kernel as kernel
 from mailripple.models.sums import Sums, kernels, lines_of
 from mailripple.parse import layout as L
+from mailripple.parse.choose import Choice, Wanted
 from mailripple.tables import QTYPES
 
-_MX = QTYPES.index("MX")
+_EXCHANGER_QUESTIONS = Choice(Wanted((L.KIND_QUERY,), qtype=QTYPES.index("MX"), client=True), L.COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,7 @@ class LookupScore:
 
 def exchanger_questions(columns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """The events (14, n) that ask for mail exchangers and say who asks and when."""
-    code = columns[L.COL["code"]]
-    wanted = (code & 0xFF == L.KIND_QUERY) & (code >> 16 & 0xFF == _MX) & (columns[L.COL["client"]] != 0)
-    wanted &= code >> 28 & 3 != L.NO_TIME
-    chosen: npt.NDArray[np.int64] = np.ascontiguousarray(columns[:, wanted])
-    return chosen
+    return _EXCHANGER_QUESTIONS.of(columns)
 
 
 class Lookups:

@@ -21,6 +21,7 @@ from mailripple.models import logs, sums_kernel
 from mailripple.models import senders_kernel as kernel
 from mailripple.models.sums import Sums, kernels, lines_of
 from mailripple.parse import layout as L
+from mailripple.parse.choose import Choice, Wanted
 
 #: The ordinary failure rate before anything is learnt (real servers: 3 to 5 %), and its least value ever.
 COLD_RATE, LEAST_RATE = 0.05, 0.03
@@ -76,6 +77,8 @@ class Senders:
         self._state = self._sums.state
         self._state[kernel.THETA >> 3] = logs.fixed(COLD_RATE)
         self._state[kernel.NULL_SENDER >> 3] = null_sender
+        wanted = Wanted((L.KIND_POP_LOGIN, L.KIND_IMAP_LOGIN), client=True)
+        self._logins = Choice(wanted, ("ts", "client", "account"))
         self._day_old: dict[int, tuple[int, int]] = {}
 
     @property
@@ -95,11 +98,7 @@ class Senders:
 
     def logins(self, columns: npt.NDArray[np.int64]) -> None:
         """Fold POP3 and IMAP log-ins in; `columns` (14, n) events."""
-        kind = columns[L.COL["code"]] & 0xFF
-        wanted = ((kind == L.KIND_POP_LOGIN) | (kind == L.KIND_IMAP_LOGIN)) & (columns[L.COL["client"]] != 0)
-        if wanted.any():
-            rows = columns[[L.COL["ts"], L.COL["client"], L.COL["account"]]]
-            self._sums.run(self._kernels.fold_logins, np.ascontiguousarray(rows[:, wanted]))
+        self._sums.run(self._kernels.fold_logins, self._logins.of(columns))
 
     def _learn(self, now: int) -> None:
         """A new day has begun: learn the site's failure rate from what was known a day ago.

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mailripple.parse import layout as L
+from mailripple.parse.choose import has_kind
 from mailripple.parse.events import Parsed
 
 IntArray = npt.NDArray[np.int64]
@@ -42,11 +43,12 @@ def expand(before: Before, piece: Parsed) -> tuple[IntArray, Before]:
     """
     columns, lines = piece.events.columns, piece.tally.lines
     n = columns.shape[1]
+    if not has_kind(columns, L.KIND_REPEAT):
+        last = n and int(columns[L.COL["line"], -1]) >> 32 == lines - 1
+        row = tuple(columns[:, -1].tolist()) if last else None
+        return columns, Before(row, before.lines + lines, before.copies, before.left_out)
     repeats = np.flatnonzero(piece.events.kind == L.KIND_REPEAT)
     line = columns[L.COL["line"]] >> 32
-    if not len(repeats):
-        row = tuple(columns[:, -1].tolist()) if n and int(line[-1]) == lines - 1 else None
-        return columns, Before(row, before.lines + lines, before.copies, before.left_out)
     known = np.zeros((columns.shape[0], 1), np.int64)
     if before.row is not None:
         known[:, 0] = before.row

@@ -1,0 +1,90 @@
+"""Choose events: the rows of `Events.columns` that a stage asks for, in one pass of machine code.
+
+A stage sees a few columns of a few events; numpy would walk over all events once for each condition.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+import numpy.typing as npt
+
+from mailripple.parse import choose_kernel, text
+from mailripple.parse import layout as L
+from mailripple.parse.build import Kernels
+
+IntArray = npt.NDArray[np.int64]
+_MODULES: tuple[ModuleType, ...] = (text, choose_kernel)
+
+
+@functools.cache
+def kernels() -> Kernels:
+    """The choosing kernels, compiled or loaded once a process."""
+    return Kernels(_MODULES)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an event must be; only events with a time are ever chosen.
+
+    One of `kinds`; of that `status` or `qtype` (0: any), not of `not_status`; with one of the flags `some` (0: any),
+    without all of `none`; with a client, if `client`.
+    """
+
+    kinds: tuple[int, ...]
+    status: int = 0
+    qtype: int = 0
+    not_status: int = 0
+    some: int = 0
+    none: int = 0
+    client: bool = False
+
+    @property
+    def condition(self) -> IntArray:
+        """The condition as the kernel reads it (see `choose_kernel`)."""
+        mask = (0xFF << 8 if self.status else 0) | (0xFF << 16 if self.qtype else 0)
+        value = self.status << 8 | self.qtype << 16
+        kinds = sum(1 << kind for kind in self.kinds)
+        return np.array([kinds, mask, value, self.not_status, self.some, self.none, self.client], np.int64)
+
+
+class Choice:
+    """Chooses events, and takes some columns of them; `columns` names, in the order of the rows that come out."""
+
+    def __init__(self, wanted: Wanted, columns: tuple[str, ...]) -> None:
+        self._condition = wanted.condition
+        self._columns = np.array([L.COL[name] for name in columns], np.int64)
+
+    def of(self, columns: IntArray) -> IntArray:
+        """(len(columns), m) of the events (14, n); each row of the events contiguous."""
+        n = columns.shape[1]
+        assert n == 0 or columns.strides[1] == 8
+        found = np.empty(n, np.int64)
+        base, stride, places = columns.ctypes.data, columns.strides[0], found.ctypes.data
+        m = kernels().choose(base, stride, n, self._condition.ctypes.data, places)
+        out = np.empty((len(self._columns), m), np.int64)
+        if m:
+            kernels().take(base, stride, places, m, self._columns.ctypes.data, len(self._columns), out.ctypes.data)
+        return out
+
+
+def has_kind(columns: IntArray, kind: int) -> bool:
+    """True if one of the events (14, n) is of that kind."""
+    return bool(kernels().find_kind(columns[L.COL["code"]].ctypes.data, columns.shape[1], kind))
+
+
+def in_order(columns: IntArray, earliest: int) -> bool:
+    """True if all events (14, n) have a time, none before `earliest`, each no earlier than the one before it."""
+    ts, code = columns[L.COL["ts"]], columns[L.COL["code"]]
+    return bool(kernels().ordered(ts.ctypes.data, code.ctypes.data, columns.shape[1], earliest))
+
+
+def time_span(columns: IntArray) -> tuple[int, int] | None:
+    """First and last time of the events (14, n) that have one; None if none has."""
+    ts, code = columns[L.COL["ts"]], columns[L.COL["code"]]
+    ends = np.zeros(2, np.int64)
+    dated = kernels().span(ts.ctypes.data, code.ctypes.data, columns.shape[1], ends.ctypes.data)
+    return (int(ends[0]), int(ends[1])) if dated else None

@@ -1,0 +1,89 @@
+"""Kernel of `parse.choose`: which events match a condition, and some columns of these."""
+
+from __future__ import annotations
+
+from mailripple.parse import layout as L
+from mailripple.parse.native import entry, i64, part, put64
+
+C_CODE, C_CLIENT, C_FLAGS = L.COL["code"], L.COL["client"], L.COL["flags"]
+#: Words of a condition: bits of the kinds; mask and value of the code; a status that is not wanted; flags of which one
+#: must be set (0: any); flags that must not be; whether a client must be known.
+KINDS, MASK, VALUE, NOT_STATUS, SOME, NONE, CLIENT = range(0, 56, 8)
+
+
+@part
+def matches(col: int, stride: int, condition: int) -> int:
+    """True if the event is wanted."""
+    code = i64(col + C_CODE * stride)
+    if (i64(condition + KINDS) >> (code & 63)) & 1 == 0 or (code >> 28) & 3 == L.NO_TIME:
+        return 0
+    if code & i64(condition + MASK) != i64(condition + VALUE):
+        return 0
+    status = i64(condition + NOT_STATUS)
+    if status != 0 and (code >> 8) & 0xFF == status:
+        return 0
+    flags = i64(col + C_FLAGS * stride)
+    if flags & i64(condition + NONE) != 0:
+        return 0
+    if i64(condition + SOME) != 0 and flags & i64(condition + SOME) == 0:
+        return 0
+    return i64(condition + CLIENT) == 0 or i64(col + C_CLIENT * stride) != 0
+
+
+@entry
+def choose(cols: int, stride: int, n: int, condition: int, places: int) -> int:
+    """Write the places of the wanted events among n; how many they are."""
+    m = 0
+    for k in range(n):
+        if matches(cols + 8 * k, stride, condition):
+            put64(places + 8 * m, k)
+            m += 1
+    return m
+
+
+@entry
+def take(cols: int, stride: int, places: int, m: int, wanted: int, count: int, out: int) -> int:
+    """Copy `count` columns, named by the numbers in `wanted`, of the events at m places; rows of `out` are m long."""
+    for c in range(count):
+        column = cols + i64(wanted + 8 * c) * stride
+        to = out + 8 * m * c
+        for k in range(m):
+            put64(to + 8 * k, i64(column + 8 * i64(places + 8 * k)))
+    return m
+
+
+@entry
+def find_kind(code: int, n: int, kind: int) -> int:
+    """True if one of n codes is of that kind."""
+    found = 0
+    for k in range(n):
+        found += i64(code + 8 * k) & 0xFF == kind
+    return found != 0
+
+
+@entry
+def ordered(ts: int, code: int, n: int, earliest: int) -> int:
+    """True if all n events have a time that is not before the last one's, nor before `earliest`."""
+    before = earliest
+    wrong = 0
+    for k in range(n):
+        now = i64(ts + 8 * k)
+        wrong += now < before or (i64(code + 8 * k) >> 28) & 3 == L.NO_TIME
+        before = now
+    return wrong == 0
+
+
+@entry
+def span(ts: int, code: int, n: int, ends: int) -> int:
+    """Write first and last time of the events that have one; how many have."""
+    low = (1 << 62) - 1
+    high = -(1 << 62)
+    dated = 0
+    for k in range(n):
+        has = (i64(code + 8 * k) >> 28) & 3 != L.NO_TIME
+        low = min(low, i64(ts + 8 * k)) if has else low
+        high = max(high, i64(ts + 8 * k)) if has else high
+        dated += has
+    put64(ends, low)
+    put64(ends + 8, high)
+    return dated
