@@ -89,7 +89,7 @@ class Newest:
     def follow(self, rows: IntArray) -> None:
         """Take rows in that are sorted by time, and none earlier than what came before them: old parts go whole."""
         self.add(rows)
-        while self.held - self.parts[0].shape[1] >= self.keep:
+        while self.parts and self.held - self.parts[0].shape[1] >= self.keep:
             oldest, last = self.parts[0].shape[1], int(self.parts[0][0].max())
             newer = self.held - oldest
             for part in itertools.islice(self.parts, 1, None):  # a moment goes whole

@@ -47,7 +47,7 @@ class Wanted:
         """The condition as the kernel reads it (see `choose_kernel`)."""
         mask = (0xFF << 8 if self.status else 0) | (0xFF << 16 if self.qtype else 0)
         value = self.status << 8 | self.qtype << 16
-        kinds = sum(1 << kind for kind in self.kinds)
+        kinds = sum(1 << kind for kind in set(self.kinds))
         return np.array([kinds, mask, value, self.not_status, self.some, self.none, self.client], np.int64)
 
 
