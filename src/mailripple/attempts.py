@@ -110,7 +110,7 @@ class Newest:
             cut = rows.shape[1] - self.keep - 1
             self.since = max(self.since, int(np.partition(rows[0], cut)[cut]))
             rows = rows[:, rows[0] > self.since]
-        self.parts, self.held = deque([rows]), rows.shape[1]
+        self.parts, self.held = deque([rows] if rows.shape[1] else []), rows.shape[1]
         return rows
 
     def rows(self) -> Rows:
@@ -141,8 +141,11 @@ class AttemptLog:
 
 def merge(parts: Sequence[KeptAttempts]) -> KeptAttempts:
     """The table of all parts; their order does not matter (law 2)."""
+    some = [p for p in parts if len(p.deferred) + len(p.other) or not (p.deferred.complete and p.other.complete)]
+    if len(some) == 1:
+        return some[0]
     log = AttemptLog()
-    for part in parts:
+    for part in some:
         for rows, into in ((part.deferred, log.deferred), (part.other, log.other)):
             into.since = max(into.since, rows.since)
             into.add(rows.columns)
