@@ -97,7 +97,7 @@ CELL = np.dtype([("key", "<i8"), ("tag", "<i8"), ("n", "<u2", (16,))])
 #: A cell of totals: 32-bit counters.
 TOTAL = np.dtype([("key", "<i8"), ("tag", "<i8"), ("n", "<u4", (16,))])
 #: Cells in memory before they go to a temporary file (48 bytes each).
-MEMORY_CELLS = 1 << 20
+MEMORY_CELLS = 1 << 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +143,7 @@ class Cells:
     rows: int = 0
     budget: int = MEMORY_CELLS
     held: int = 0
+    totals: npt.NDArray[Any] | None = None
 
     def append(self, rows: npt.NDArray[Any]) -> None:
         """Take rows in; they must not change any more."""
@@ -150,6 +151,7 @@ class Cells:
             self.memory.append(rows)
             self.rows += len(rows)
             self.held += len(rows)
+            self.totals = None
         if self.held > self.budget:
             self._spill()
 
@@ -158,7 +160,7 @@ class Cells:
         if not self.spilled:
             self.spilled.append(Spill())
         for part in self.memory:
-            self.spilled[0].file.write(part.tobytes())
+            self.spilled[0].file.write(np.ascontiguousarray(part).view(np.uint8))
         self.memory.clear()
         self.held = 0
 
@@ -326,12 +328,19 @@ def _unique_rows(parts: Sequence[IntArray]) -> IntArray:
 
 
 def entity_totals(cells: Cells) -> npt.NDArray[Any]:
-    """Totals of every entity over all windows; dtype TOTAL with the kind alone in `tag`, in no particular order."""
-    table = np.zeros(1 << 16, TOTAL)
+    """Totals of every entity over all windows; dtype TOTAL with the kind alone in `tag`, in no particular order.
+
+    They are added up once; the table must not be changed.
+    """
+    if cells.totals is not None:
+        return cells.totals
+    table = np.zeros(1 << 14, TOTAL)
     used = np.zeros(1, np.int64)
     for rows in cells.parts():
         table = _add_up(table, used, np.ascontiguousarray(rows))
     found: npt.NDArray[Any] = table[table["key"] != 0]
+    found.flags.writeable = False
+    cells.totals = found
     return found
 
 
@@ -341,7 +350,7 @@ def _add_up(table: npt.NDArray[Any], used: npt.NDArray[np.int64], rows: npt.NDAr
     while at < len(rows):
         at = kernels().add_up(table.ctypes.data, len(table) - 1, used.ctypes.data, rows.ctypes.data, at, len(rows))
         if at < len(rows):
-            larger = np.zeros(4 * len(table), TOTAL)
+            larger = np.zeros(2 * len(table), TOTAL)
             kernels().move_totals(table.ctypes.data, len(table), larger.ctypes.data, len(larger) - 1)
             table = larger
     return table

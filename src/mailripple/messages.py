@@ -76,6 +76,7 @@ class Stitcher:
         n = columns.shape[1]
         stride = columns.strides[0]
         assert columns.strides[1] == 8
+        assert self._tables, "the fold is over"
         at = 0
         while at < n:
             at = self._kernels.stitch(self._state.ctypes.data, columns.ctypes.data, stride, at, n)
@@ -106,6 +107,12 @@ class Stitcher:
             return np.zeros((slots, _WORDS), np.int64)
         spare.fill(0)
         return spare
+
+    def close(self) -> None:
+        """The fold is over: give the memory back."""
+        self._tables.clear()
+        self._spare.clear()
+        self._state[:] = 0
 
     @property
     def remembered(self) -> int:

@@ -130,6 +130,7 @@ class Fold:
                 self._take_mail(ready)
             else:
                 self.lookups.step(ready)
+        self.stitcher.close()
         return self.counter.counts(), self.log.attempts()
 
 
