@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -253,3 +254,13 @@ def test_exim_behind_a_filter_is_one_message() -> None:
     assert found[1][:2] == found[3][:2] == (key("192.0.2.7"), key("ann"))
     assert found[4][0] == key("127.0.0.1")
     assert found[5][0] == key("198.51.100.66")
+
+
+def test_one_event_may_lie_in_memory_as_it_likes() -> None:
+    """A batch of one event that numpy left in columns is folded like any other."""
+    columns = columns_of(random_stream(1, 3))
+    plain = np.ascontiguousarray(columns[:, 1:2])
+    other = np.ascontiguousarray(columns[:, np.array([False, True, False])])
+    for batch in (plain, other):
+        new_stitcher().step(batch)
+    assert plain.tolist() == other.tolist()

@@ -61,7 +61,7 @@ class Choice:
     def of(self, columns: IntArray) -> IntArray:
         """(len(columns), m) of the events (14, n); each row of the events contiguous."""
         n = columns.shape[1]
-        assert n == 0 or columns.strides[1] == 8
+        assert n <= 1 or columns.strides[1] == 8
         found = np.empty(n, np.int64)
         base, stride, places = columns.ctypes.data, columns.strides[0], found.ctypes.data
         m = kernels().choose(base, stride, n, self._condition.ctypes.data, places)
