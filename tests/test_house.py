@@ -59,6 +59,7 @@ PROVED_BY = {
     "simulate/text_qpopper": "test_write",
     "simulate/text_bind": "test_write",
     "simulate/world": "test_bulk",
+    "simulate/site/tables": "test_generate",
     "parse/layout": "test_events",
     "models/evidence": "test_study",
     "models/words": "test_study",
