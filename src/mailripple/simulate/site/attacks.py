@@ -26,7 +26,7 @@ class Attack:
     (script).  `rate` messages a minute and host; `bounce` share of recipients that do not exist; `novelty` share of
     domains that the host never wrote to; `senders` how many sender addresses; `start_hour` since the site's start;
     `hours` how long; `hosts` at once; `clients` outside addresses that share one account; `recipients` a message;
-    `shape` steady, ramp (from a twentieth of the rate up to all of it over three days) or duty (ten minutes of an hour);
+    `shape` steady, ramp (from a twentieth of the rate up to all of it in three days) or duty (ten minutes an hour);
     `closes` hours after which the most wanted domain refuses us, 0 never.
     """
 

@@ -11,6 +11,7 @@ from mailripple.simulate.site.drafts import Draft, draft
 from mailripple.simulate.site.network import LISTED, USERS, Network
 from mailripple.simulate.site.scene import Clock
 from mailripple.simulate.site.tables import LOCAL, UNKNOWN_HOST, UNKNOWN_USER, Cause, Ints
+from mailripple.simulate.world import HOME
 
 DAY, HOUR = 86_400_000, 3_600_000
 Made = tuple[Cause, Draft]
@@ -77,7 +78,7 @@ def once(name: str, size: tuple[int, int], dead: tuple[float, float], pace: tupl
 
 
 def list_server(net: Network, clock: Clock, cause: int, host: int, rng: np.random.Generator) -> Iterator[Made]:
-    """Discussion lists: each recipient has a sender address of its own, so that bounces tell whom to strike off (VERP)."""
+    """Discussion lists: each recipient has a sender of its own, so that bounces tell whom to strike off (VERP)."""
     host = int(net.of["list-server"][0])
     domain, user, fate = addresses(int(rng.integers(40, 250)), rng.uniform(0.005, 0.03), rng)
     texts = [
@@ -100,7 +101,7 @@ def forwarder(net: Network, clock: Clock, cause: int, host: int, rng: np.random.
     people = int(rng.integers(4, 15))
     home = fresh(people, 0.1, rng)
     texts = [
-        f"SRS0={i * 7919 % 65536:04x}=aa={net.names.domains[i * 11 % 4000]}={net.names.users[i * 3 % USERS]}@college.example"
+        f"SRS0={i * 7919 % 65536:04x}=aa={net.names.domains[i * 11 % 4000]}={net.names.users[i * 3 % USERS]}@{HOME}"
         for i in range(n)
     ]
     senders = net.add_senders(texts)

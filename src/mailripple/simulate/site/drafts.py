@@ -12,7 +12,7 @@ from mailripple.simulate.site.tables import Ints, Messages, Recipients
 
 
 class Draft(NamedTuple):
-    """`messages`, their `recipients`, and of each recipient its `fate`: 0, or the reason for which it fails for good."""
+    """`messages`, their `recipients`, and of each recipient its `fate`: 0, or why it fails for good."""
 
     messages: Messages
     recipients: Recipients

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,7 +15,17 @@ from mailripple.simulate.site.benign import benign
 from mailripple.simulate.site.drafts import Draft, together
 from mailripple.simulate.site.network import DOMAINS, GONE, KNOWN, MAIL_SERVER, RESOLVER, TARGETS, Network, build
 from mailripple.simulate.site.scene import Clock, SiteScene, clock_of
-from mailripple.simulate.site.tables import UNKNOWN_HOST, Cause, Happening, Ints, Queries, Site
+from mailripple.simulate.site.tables import (
+    UNKNOWN_HOST,
+    Attempts,
+    Bounces,
+    Cause,
+    Happening,
+    Ints,
+    Logins,
+    Queries,
+    Site,
+)
 
 HOUR = 3_600_000
 STREAMS = (
@@ -42,41 +53,32 @@ def make_site(
 ) -> Site:
     """The site of that seed: the same arguments give the same arrays.
 
-    `attacks` instead of the scenario's own; each part draws from a stream of its own, so that a site with attacks has the
-    background of the site without.  Raises UsageError.
+    `attacks` instead of the scenario's own; each part draws from a stream of its own, so that a site with attacks has
+    the background of the site without.  Raises UsageError.
     """
-    if not 1 <= (days or scene.days) <= 400 or not 5 <= (clients or 5) <= 8000:
-        raise UsageError(
-            "a site that cannot be made", where="--days, --clients", todo="1 to 400 days, 5 to 8000 computers"
-        )
-    scene = scene if clients is None else scene.scaled(clients)
+    days = scene.days if days is None else days
+    clients = scene.people["pcs"] if clients is None else clients
+    if not 1 <= days <= 400 or not 5 <= clients <= 8000:
+        raise UsageError("a site that cannot be made", where="--days, --clients", todo="1 to 400, 5 to 8000")
+    scene = scene.scaled(clients)
     spawned = np.random.SeedSequence(seed).spawn(len(STREAMS))
     draws = {name: np.random.default_rng(stream) for name, stream in zip(STREAMS, spawned, strict=True)}
     values = scene.parameters(draws["values"])
-    clock = clock_of(scene, days or scene.days, values, draws["clock"])
+    clock = clock_of(scene, days, values, draws["clock"])
     net = build(scene.people, draws["network"])
     people = ordinary.people_of(net, values, draws["people"])
     drafts = [ordinary.messages_of(net, person, clock, values, draws["people"]) for person in people]
     drafts += ordinary.roaming(net, clock, values, draws["people"])
-    coming, refusals = ordinary.inbound(
-        net, int(sum(len(d.messages.ms) for d in drafts) * values["inbound"]), clock, values, draws["inbound"]
-    )
-    causes = [Cause("ordinary")]
-    kinds, made = benign(net, clock, scene.benign, len(causes), draws["benign"])
-    causes += kinds
-    happenings = happenings_of(clock, values, draws["happenings"])
+    n = int(sum(len(d.messages.ms) for d in drafts) * values["inbound"])
+    coming, refusals = ordinary.inbound(net, n, clock, values, draws["inbound"])
+    kinds, made = benign(net, clock, scene.benign, 1, draws["benign"])
     wanted = scene.attacks if attacks is None else attacks
-    harm, evil, closed, engines = attack_all(net, wanted, clock, drafts, len(causes), draws["attacks"])
-    causes += harm
-    happenings += closed
+    harm, evil, closed, engines = attack_all(net, wanted, clock, drafts, 1 + len(kinds), draws["attacks"])
     mail = existing(together([*drafts, coming, *made, *evil], clock.start, clock.end))
-    runs = queue.queue_runs(clock, values, draws["queue"])
-    doors = queue.doors_of(mail, happenings, values, draws["queue"])
-    attempts, bounces = queue.deliver(mail, doors, runs, values["spread"] * 60_000, clock.end, draws["queue"])
+    happenings = [*happenings_of(clock, values, draws["happenings"]), *closed]
     logins = ordinary.logins(net, people, clock, values, draws["logins"])
-    parts = resolver.mail_queries(net, mail, attempts, logins, values, draws["dns"])
-    parts += resolver.browsing(net, clock, values, draws["dns"])
-    queries = resolver.all_queries([*parts, *engines], clock.start, clock.end)
+    served = serve(net, clock, mail, logins, happenings, values, draws)
+    queries = resolver.all_queries([*served.queries, *engines], clock.start, clock.end)
     ahead = values["ahead_minutes"]
     return Site(
         scenario=scene.id,
@@ -89,18 +91,45 @@ def make_site(
         values=values,
         hosts=net.hosts,
         names=net.names,
-        causes=causes,
+        causes=[Cause("ordinary"), *kinds, *harm],
         happenings=happenings,
         messages=mail.messages,
         recipients=mail.recipients,
-        attempts=attempts,
-        bounces=bounces,
+        attempts=served.attempts,
+        bounces=served.bounces,
         refusals=refusals,
         logins=logins,
         queries=queries,
-        runs=runs,
+        runs=served.runs,
         dns_ahead_ms=0 if abs(ahead) < 3 else round(ahead) * 60_000,
     )
+
+
+class Served(NamedTuple):
+    """What servers make of mail and log-ins: attempts, bounces, queue runs, and the look-ups of all of it."""
+
+    attempts: Attempts
+    bounces: Bounces
+    runs: Ints
+    queries: list[Queries]
+
+
+def serve(
+    net: Network,
+    clock: Clock,
+    mail: Draft,
+    logins: Logins,
+    happenings: list[Happening],
+    values: dict[str, float],
+    draws: dict[str, np.random.Generator],
+) -> Served:
+    """Deliver the mail, run the queue, look names up."""
+    runs = queue.queue_runs(clock, values, draws["queue"])
+    doors = queue.doors_of(mail, happenings, values, draws["queue"])
+    attempts, bounces = queue.deliver(mail, doors, runs, values["spread"] * 60_000, clock.end, draws["queue"])
+    queries = resolver.mail_queries(net, mail, attempts, logins, values, draws["dns"])
+    queries += resolver.browsing(net, clock, values, draws["dns"])
+    return Served(attempts, bounces, runs, queries)
 
 
 def existing(mail: Draft) -> Draft:
@@ -150,7 +179,7 @@ def attack_all(
                 queries = resolver.own_engine(net, attack, host, clock, rng)
                 engines.append(queries)
                 end = int(queries.ms[-1]) if len(queries.ms) else begin
-                causes.append(Cause(attack.path, True, host, -1, begin, end, details))
+                causes.append(Cause(attack.path, harm=True, host=host, start=begin, end=end, details=details))
                 continue
             at = attacking.moments(attack, clock.start, clock.end, rng)
             known = np.unique(written.get(host, np.zeros(0, np.int64)))
@@ -162,7 +191,10 @@ def attack_all(
             senders = _senders(net, attack, number, account, rng)
             fresh = rng.integers(*TARGETS, 20_000)
             mail.append(attacking.mail_of(attack, at, client, account, known, fresh, senders, number, rng))
-            causes.append(Cause(attack.path, True, host, account, begin, int(at[-1]) if len(at) else begin, details))
+            last = int(at[-1]) if len(at) else begin
+            causes.append(
+                Cause(attack.path, harm=True, host=host, account=account, start=begin, end=last, details=details)
+            )
             if attack.closes:
                 shut = begin + round(attack.closes * HOUR)
                 closed.append(Happening("closed-to-us", shut, clock.end, int(known[0])))

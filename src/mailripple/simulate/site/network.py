@@ -70,7 +70,7 @@ class Network:
         return place
 
     def questions(self, kind: str, what: Ints) -> Ints:
-        """The places of names: of "domain", "exchanger" or "web" by domain; of "reverse", "forward" or "list" by host."""
+        """The places of names: "domain", "exchanger", "web" by domain; "reverse", "forward", "list" by host."""
         numbers, inverse = np.unique(what, return_inverse=True)
         places = np.array([self.question(self._name(kind, i)) for i in numbers.tolist()], np.int64)
         found: Ints = places[inverse] if len(places) else np.zeros(0, np.int64)
@@ -126,7 +126,7 @@ def build(people: dict[str, int], rng: np.random.Generator) -> Network:
             ip = (
                 str(IPv6Address(_OUTSIDE6 + number * 0x10001))
                 if far
-                else str(IPv4Address(_OUTSIDE4 + 3 * i + number % 3))
+                else str(IPv4Address(_OUTSIDE4 + 3 * number))
             )
             name = "" if rng.random() < 0.1 else f"{word(7919 * number % 216_000, 3)}{i}.net.test"
             found.append(net.add_host(kind, ip, name))

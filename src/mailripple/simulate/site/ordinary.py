@@ -80,7 +80,7 @@ def messages_of(
 
 
 def _fates(fails: float, typo: float, domain: Ints, strange: Ints, rng: np.random.Generator) -> Ints:
-    """Of each recipient 0 or why it fails: a twentieth of the contacts is dead, strangers fail more often, typos happen."""
+    """Of each recipient 0 or why it fails: some contacts are dead, strangers fail more often, typos happen."""
     dead = (domain * 2_654_435_761 % 1000 < 500 * fails) & (strange == 0)
     chance = np.where(strange == 1, fails * typo, fails / 2)
     failed = (dead | (rng.random(len(domain)) < chance)) & (domain != LOCAL)

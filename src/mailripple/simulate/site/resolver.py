@@ -28,8 +28,8 @@ def asked(ms: Ints, client: int | Ints, name: Ints, qtype: int, rcode: int | Int
 def mail_queries(
     net: Network, mail: Draft, attempts: Attempts, logins: Logins, values: dict[str, float], rng: np.random.Generator
 ) -> list[Queries]:
-    """What the mail server asks: who a client is (PTR, then A; lists of spammers and TXT for mail from outside), where a
-    destination is (MX, then A and AAAA of its exchanger), who logs in."""
+    """What the mail server asks: who a client is (PTR, then A; for mail from outside lists of spammers and TXT), where
+    a destination is (MX, then A and AAAA of its exchanger), who logs in."""
     ms, client = mail.messages.ms, mail.messages.client
     parts = [asked(ms - 180, MAIL_SERVER, net.questions("reverse", client), PTR)]
     more = rng.random(len(ms)) < values["dns_message"] - 1
