@@ -1,0 +1,97 @@
+"""Hold what a rule says against what is true of a site."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mailripple.evaluate.week import Raised, Subject
+from mailripple.incidents import confidence
+from mailripple.simulate.site.tables import Cause, Site
+
+#: What is kept of a site and rule, as JSON data.
+Outcome = dict[str, Any]
+
+
+def guilty_of(site: Site) -> dict[Subject, int]:
+    """The subjects that ought to be named, and the number of their cause."""
+    found: dict[Subject, int] = {}
+    for number, cause in enumerate(site.causes):
+        if cause.harm and cause.host >= 0:
+            found[False, cause.host + 1] = number
+        if cause.harm and cause.account >= 0:
+            found[True, cause.account + 1] = number
+    return found
+
+
+def accomplices_of(site: Site) -> set[Subject]:
+    """Addresses outside through which attackers sent: to name them is neither right nor wrong."""
+    harm = np.array([cause.harm for cause in site.causes])
+    clients = np.unique(site.messages.client[harm[site.messages.cause]]).tolist()
+    return {(False, client + 1) for client in clients}
+
+
+def kinds_of(site: Site) -> dict[Subject, str]:
+    """What each innocent subject is: a benign sender, or its kind of host."""
+    found: dict[Subject, str] = {(False, i + 1): kind for i, kind in enumerate(site.hosts.kinds)}
+    found |= {(True, i + 1): "account" for i in range(len(site.names.accounts))}
+    found |= {(False, cause.host + 1): cause.kind for cause in site.causes if not cause.harm and cause.host >= 0}
+    for subject in guilty_of(site):
+        found.pop(subject, None)
+    return found
+
+
+def measure(site: Site, raised: Sequence[Raised]) -> Outcome:
+    """Attacks with how soon they were named, and innocents by kind: how many there are, accused, warned of."""
+    guilty, others = guilty_of(site), accomplices_of(site)
+    kinds = kinds_of(site)
+    said = {r.subject: r for r in raised}
+    attacks = [_attack(site, site.causes[number], number, said.get(subject)) for subject, number in guilty.items()]
+    accused: Counter[str] = Counter()
+    warned: Counter[str] = Counter()
+    sure: list[tuple[float, int]] = []
+    for subject, r in said.items():
+        if subject in guilty:
+            sure.append((round(confidence(r.evidence), 3), 1))
+            continue
+        if subject in others or subject not in kinds:
+            continue
+        sure.append((round(confidence(r.evidence), 3), 0))
+        accused[kinds[subject]] += r.alarm is not None
+        warned[kinds[subject]] += r.alarm is None and r.warning is not None
+    return {
+        "seed": site.seed,
+        "weeks": (site.end - site.start) / 604_800_000,
+        "attacks": attacks,
+        "hosts": dict(Counter(kinds.values())),
+        "accused": dict(accused),
+        "warned": dict(warned),
+        "confidence": sure,
+    }
+
+
+def _attack(site: Site, cause: Cause, number: int, raised: Raised | None) -> dict[str, Any]:
+    """An attack, and minutes and messages (or distinct names asked for) until the alarm and the warning."""
+    out: dict[str, Any] = {"path": cause.kind, **cause.details, "alarm": None, "warning": None, "onset_error": None}
+    if raised is None:
+        return out
+    for level, at in (("alarm", raised.alarm), ("warning", raised.warning or raised.alarm)):
+        if at is not None and at >= cause.start * 1000:
+            out[level] = {"minutes": (at - cause.start * 1000) / 60e6, "messages": _sent(site, cause, number, at)}
+    if raised.onset is not None and out["alarm"]:
+        out["onset_error"] = abs(raised.onset - cause.start * 1000) / 60e6
+    return out
+
+
+def _sent(site: Site, cause: Cause, number: int, at: int) -> int:
+    """Messages of the attack taken in until then; of one with an engine of its own, names that it asked for."""
+    if cause.kind in ("direct", "guessed"):
+        mine = (site.queries.client == cause.host) & (site.queries.ms >= cause.start) & (site.queries.ms * 1000 <= at)
+        names = {site.names.questions[i] for i in np.unique(site.queries.name[mine]).tolist()}
+        if cause.kind == "direct":
+            names = {name for name in names if not name.startswith(("mx1.", "mx2.", "mx3.", "www."))}
+        return len(names)
+    return int(((site.messages.cause == number) & (site.messages.ms * 1000 <= at)).sum())
