@@ -4,6 +4,7 @@
 # make corpus scores the formats against real lines, where ../shared/corpus lies beside the checkout
 # make bench  the speed table; writes GBs under .bench/ (quick: make bench ARGS=--small)
 # make evaluate-paper-day  what the models say of 20 simulated days, against the truth (fewer: ARGS="--seeds 3")
+# make evaluate  detectors and other rules on 20 simulated campuses; writes docs/evaluation.md (ARGS="--seeds 100-109")
 # make clean  removes the environment and everything else that make made
 #
 # Needs python3.11 or later, git and make, nothing else. To choose an interpreter: make PYTHON=/path/to/python test
@@ -15,7 +16,7 @@ READY = $(VENV)/.ready
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 
 help:
-	@sed -n '1,7s/^# //p' Makefile
+	@sed -n '1,8s/^# //p' Makefile
 
 demo: $(READY)
 	@$(VENV)/bin/mailripple demo $(ARGS)
@@ -43,6 +44,9 @@ bench: $(READY)
 
 evaluate-paper-day: $(READY)
 	@$(VENV)/bin/python benchmarks/paper_day.py $(ARGS)
+
+evaluate: $(READY)
+	@$(VENV)/bin/python benchmarks/evaluate.py $(ARGS)
 
 setup: $(READY)
 
@@ -75,4 +79,4 @@ clean:
 	rm -rf $(VENV) .bench .benchmarks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist build
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help demo test check lint types contract bench evaluate-paper-day setup clean
+.PHONY: help demo test check lint types contract bench evaluate evaluate-paper-day setup clean

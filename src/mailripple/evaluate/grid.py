@@ -1,13 +1,20 @@
-"""Which attacks are tried: a fractional design over rate, bounces, novelty, senders, path, start and evasion.
+"""Which attacks are tried: a balanced design over rate, bounces, novelty, senders, path, start and evasion.
 
-Every seed has each rate once on the path through the mail server and once with an engine of its own; the other factors
-go round, each with a stride of its own, so that over twelve seeds every pair of levels meets.  All cells weigh the same.
-The design was fixed before any detector was run on it.
+Every seed has each rate once on the path through the mail server and once with an engine of its own; the levels of the
+other factors are dealt out to them by a shuffle of their own, so that over some seeds all pairs of levels meet.  All
+cells weigh the same.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+
 from mailripple.simulate.site.attacks import Attack, Shape
+
+Level = TypeVar("Level")
 
 #: Messages a minute of one host.
 RATES = (0.05, 0.1, 0.5, 2.0, 10.0, 30.0, 100.0)
@@ -15,7 +22,10 @@ BOUNCES = (0.2, 0.05, 0.5, 0.02)
 NOVELTIES = (0.55, 0.9, 0.2)
 SENDERS = (400, 20, 1)
 STARTS = (2.0, 10.0, 14.0)
-SHAPES: tuple[Shape, ...] = ("steady", "steady", "steady", "ramp", "steady", "duty")
+SHAPES: tuple[Shape, ...] = ("steady", "steady", "steady", "steady", "steady", "ramp", "duty")
+RECIPIENTS = (1, 1, 1, 1, 1, 1, 3)
+#: Hours after which the most wanted domain refuses us; 0: never.
+CLOSES = (0.0, 1.0)
 #: Days of a site, and the day from which attacks begin: a week of history first.
 DAYS, HISTORY = 14, 7
 #: Computers of a site: with the twenty attacks of a seed one in a hundred is infected.
@@ -24,46 +34,43 @@ CLIENTS = 2000
 
 def attacks_of(seed: int) -> list[Attack]:
     """The twenty attacks of a seed."""
+    rng = np.random.default_rng([2003, seed])
+
+    def dealt(levels: Sequence[Level]) -> list[Level]:
+        """Seven levels, each as often as the others or once more."""
+        turns = rng.permutation(len(levels)).tolist()
+        row = [levels[turns[i % len(levels)]] for i in range(len(RATES))]
+        return [row[i] for i in rng.permutation(len(RATES)).tolist()]
+
+    factors = [dealt(f) for f in (BOUNCES, NOVELTIES, SENDERS, SHAPES, RECIPIENTS, CLOSES)]
     found = []
-    for i, rate in enumerate(RATES):
+    for rate, bounce, novelty, senders, shape, recipients, closes in zip(RATES, *factors, strict=True):
         found.append(
             Attack(
                 path="relay",
                 rate=rate,
-                bounce=BOUNCES[(i + seed) % 4],
-                novelty=NOVELTIES[(i + seed // 2) % 3],
-                senders=SENDERS[(i + seed // 3) % 3],
-                start_hour=_start(seed + i),
+                bounce=bounce,
+                novelty=novelty,
+                senders=senders,
+                start_hour=_start(rng),
                 hours=hours(rate),
-                shape=SHAPES[(i * 5 + seed) % 6],
-                recipients=3 if (i + seed) % 11 == 5 else 1,
-                closes=float((i + seed) % 2),
+                shape=shape,
+                recipients=recipients,
+                closes=closes,
             )
         )
-        found.append(Attack(path="direct", rate=rate, start_hour=_start(seed + i + 2), hours=hours(rate)))
-    for i, rate in enumerate((0.1, 2.0, 10.0)):
-        found.append(Attack(path="guessed", rate=rate, start_hour=_start(seed + i + 1), hours=hours(rate)))
-    found.append(_account(seed, rate=2.0, clients=1))
-    found.append(_account(seed + 1, rate=0.5, clients=30))
-    found.append(Attack(path="script", rate=5.0, bounce=0.3, novelty=0.9, senders=1, start_hour=_start(seed), hours=6.0))
+    found += [Attack(path="direct", rate=rate, start_hour=_start(rng), hours=hours(rate)) for rate in RATES]
+    found += [Attack(path="guessed", rate=rate, start_hour=_start(rng), hours=hours(rate)) for rate in (0.1, 2.0, 10.0)]
+    for rate, clients in ((2.0, 1), (0.5, 30)):
+        many = {"bounce": 0.2, "novelty": 0.9, "senders": 1, "clients": clients}
+        found.append(Attack(path="account", rate=rate, start_hour=_start(rng), **many))  # type: ignore[arg-type]
+    found.append(Attack(path="script", rate=5.0, bounce=0.3, novelty=0.9, senders=1, start_hour=_start(rng), hours=6.0))
     return found
 
 
-def _account(seed: int, *, rate: float, clients: int) -> Attack:
-    return Attack(
-        path="account",
-        rate=rate,
-        bounce=0.2,
-        novelty=0.9,
-        senders=1,
-        clients=clients,
-        start_hour=_start(seed),
-    )
-
-
-def _start(turn: int) -> float:
-    """A start in the first days after the history."""
-    return 24.0 * (HISTORY + turn % 4) + STARTS[turn % 3]
+def _start(rng: np.random.Generator) -> float:
+    """A start in the first days after the history, at night, in the morning or in the afternoon."""
+    return 24.0 * (HISTORY + int(rng.integers(4))) + STARTS[int(rng.integers(3))]
 
 
 def hours(rate: float) -> float:
