@@ -6,6 +6,7 @@ Both sides are brought into one form, a `Verdict` a line, and compared as a whol
 from __future__ import annotations
 
 import gzip
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,12 +22,14 @@ from mailripple.parse.compile import compile_formats
 from mailripple.parse.events import Parsed, Parser
 from mailripple.parse.hot import compiled
 from mailripple.parse.naive_records import Table
-from mailripple.tables import KINDS
+from mailripple.tables import KINDS, QTYPES
 
 PAD = 64
 SLOTS = tuple(L.SLOT)
 #: Columns of `layout.COLUMNS` that every event has, and those that only mail and POP3/IMAP events have.
 COMMON = ("ts", "code", "server", "client", "name")
+#: What a mailer calls the exchanger of a domain that it guesses.
+GUESS = re.compile(rb"(?i:mx|mail|smtp|mxs|mail1|relay|ns|gate)\.(?=.)", re.DOTALL)
 MAIL = ("account", "queue", "link", "sender", "count", "pid", "relay")
 
 
@@ -143,6 +146,8 @@ class Comparison:
                 first, many = found["count"] & 0xFFFFFFFFFF, found["count"] >> 40
                 rcpts = tuple(events.rcpts[first : first + many].tolist())
                 found["count"] = many << 40
+            if kind == L.KIND_QUERY and (found["code"] >> 24) & 15 == L.GUESSED:
+                names = (*COMMON, "link")
             out.events.append(Verdict(before + (found["line"] >> 32), fields, {n: found[n] for n in names}, rcpts))
         out.lines += tally.lines
         out.blank += tally.blank
@@ -189,9 +194,14 @@ class Comparison:
         known = naive.qtype_number(f.get("qtype", b"")) if "qname" in f else 0
         dsn = f["dsn"][0] - 48 if f.get("dsn", b"")[:1].isdigit() else 0
         code = kind | outcome.status << 8 | known << 16 | dsn << 24 | line.ts_kind << 28 | self._number[pattern.id] << 32
-        name = 0
+        name, link = 0, 0
         if "qname" in f:
-            name = self.parser.key(f["qname"].removesuffix(b".") or f["qname"])
+            asked = f["qname"].removesuffix(b".") or f["qname"]
+            name = self.parser.key(asked)
+            guessed = kind == L.KIND_QUERY and QTYPES[known] in ("A", "AAAA") and GUESS.match(asked)
+            if guessed:
+                code |= L.GUESSED << 24
+                link = self.parser.key(asked[guessed.end() :])
         elif rcpts:
             name = rcpts[0]
         columns = {
@@ -203,6 +213,8 @@ class Comparison:
         }
         if kind >= L.KIND_FROM:
             columns |= self._mail_columns(f, kind, len(rcpts))
+        elif link:
+            columns["link"] = link
         return Verdict(number, dict(f) if self.wide else {}, columns, rcpts)
 
     def _mail_columns(self, f: dict[str, bytes], kind: int, rcpts: int) -> dict[str, int]:

@@ -16,9 +16,10 @@ FEW = st.integers(0, 3)
 def events(draw: st.DrawFn) -> np.ndarray:
     """Events (14, n) of few kinds, statuses, types, flags and times, so that conditions often hold."""
     rows = draw(st.lists(st.tuples(FEW, FEW, FEW, FEW, FEW, st.integers(0, 20)), max_size=30))
+    classes = draw(st.lists(st.integers(0, 1), min_size=len(rows), max_size=len(rows)))
     columns = np.arange(14 * len(rows), dtype=np.int64).reshape(14, -1).copy()
     for i, (kind, status, qtype, stamp, flags, ts) in enumerate(rows):
-        columns[L.COL["code"], i] = kind | status << 8 | qtype << 16 | stamp << 28 | 5 << 32
+        columns[L.COL["code"], i] = kind | status << 8 | qtype << 16 | classes[i] << 24 | stamp << 28 | 5 << 32
         columns[L.COL["flags"], i], columns[L.COL["ts"], i] = flags, ts
         columns[L.COL["client"], i] = ts & 1
     return columns
@@ -29,6 +30,7 @@ WANTED = st.builds(
     kinds=st.lists(FEW, max_size=3).map(tuple),
     status=FEW,
     qtype=FEW,
+    dsn=st.sampled_from([0, 0, 0, 1]),
     not_status=FEW,
     some=FEW,
     none=FEW,
@@ -40,6 +42,8 @@ def holds(w: Wanted, e: dict[str, int]) -> bool:
     """The condition, in words."""
     kind, status, qtype, stamp = (e["code"] >> s & m for s, m in ((0, 0xFF), (8, 0xFF), (16, 0xFF), (28, 3)))
     if kind not in w.kinds or stamp == L.NO_TIME or (w.client and not e["client"]):
+        return False
+    if w.dsn and e["code"] >> 24 & 15 != w.dsn:
         return False
     if (w.status and status != w.status) or (w.qtype and qtype != w.qtype) or (w.not_status and status == w.not_status):
         return False

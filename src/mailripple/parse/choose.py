@@ -30,13 +30,14 @@ def kernels() -> Kernels:
 class Wanted:
     """What an event must be; only events with a time are ever chosen.
 
-    One of `kinds`; of that `status` or `qtype` (0: any), not of `not_status`; with one of the flags `some` (0: any),
-    without all of `none`; with a client, if `client`.
+    One of `kinds`; of that `status`, `qtype` or class `dsn` (0: any), not of `not_status`; with one of the flags `some`
+    (0: any), without all of `none`; with a client, if `client`.
     """
 
     kinds: tuple[int, ...]
     status: int = 0
     qtype: int = 0
+    dsn: int = 0
     not_status: int = 0
     some: int = 0
     none: int = 0
@@ -46,7 +47,8 @@ class Wanted:
     def condition(self) -> IntArray:
         """The condition as the kernel reads it (see `choose_kernel`)."""
         mask = (0xFF << 8 if self.status else 0) | (0xFF << 16 if self.qtype else 0)
-        value = self.status << 8 | self.qtype << 16
+        mask |= 15 << 24 if self.dsn else 0
+        value = self.status << 8 | self.qtype << 16 | self.dsn << 24
         kinds = sum(1 << kind for kind in set(self.kinds))
         return np.array([kinds, mask, value, self.not_status, self.some, self.none, self.client], np.int64)
 

@@ -254,6 +254,19 @@ def slot_name(ctx: int, slot: int) -> int:
 
 
 @part
+def guess(p: int) -> int:
+    """Length, dot included, of the first label of a name if it is what a mailer calls an exchanger that it guesses."""
+    first = u8(p) | 32
+    if first != 109 and first != 115 and first != 114 and first != 110 and first != 103:
+        return 0
+    word = lower8(i64(p))
+    for k in range(GUESS_COUNT):
+        if word & GUESS_MASKS[k] == GUESS_WORDS[k]:
+            return GUESS_LENGTHS[k]
+    return 0
+
+
+@part
 def emit(ctx: int, pattern: int, kind: int, rcpt0: int) -> int:
     """Write the row of an event: the columns of `layout.COLUMNS`, and in wide mode the place of each field."""
     have = i64(ctx + L.HAVE)
@@ -276,6 +289,11 @@ def emit(ctx: int, pattern: int, kind: int, rcpt0: int) -> int:
         name = text_key(ctx, p, m)
         if have & (1 << L.SLOT_QTYPE):
             qtype = qtype_code(slot_begin(ctx, L.SLOT_QTYPE), slot_end(ctx, L.SLOT_QTYPE))
+        if kind == L.KIND_QUERY and (qtype == ADDRESS4 or qtype == ADDRESS6):
+            label = guess(p)
+            if label > 0 and label < m:
+                dsn = L.GUESSED
+                put64(col + 8 * stride, text_key(ctx, p + label, m - label))
     elif kind == L.KIND_TO or kind == L.KIND_START:
         rcpts = i64(ctx + L.NRCPT) - rcpt0
         count = (rcpts << 40) | rcpt0
@@ -346,5 +364,12 @@ def emit_wide(ctx: int, n: int) -> int:
             put32(row + 8 * slot + 4, -1)
 
 
+#: First labels of the names that Mytob and its like make of a domain, as little-endian words with their dots.
+GUESSES = (b"mx.", b"mail.", b"smtp.", b"mxs.", b"mail1.", b"relay.", b"ns.", b"gate.")
+GUESS_WORDS = tuple(int.from_bytes(label, "little") for label in GUESSES)
+GUESS_MASKS = tuple((1 << 8 * len(label)) - 1 for label in GUESSES)
+GUESS_LENGTHS = tuple(len(label) for label in GUESSES)
+GUESS_COUNT = len(GUESSES)
+ADDRESS4, ADDRESS6 = QTYPES.index("A"), QTYPES.index("AAAA")
 QTYPE_WORDS = tuple(int.from_bytes(t.encode(), "little") for t in QTYPES)
 QTYPE_COUNT = len(QTYPE_WORDS)

@@ -151,6 +151,10 @@ COLUMNS: Final = (
 )
 COL: Final = {name: i for i, name in enumerate(COLUMNS)}
 
+#: In place of a DSN's class, of a question for the address of a mail server whose name is guessed ("mail." and the like
+#: before a domain); the column "link" then holds the key of that domain.
+GUESSED: Final = 1
+
 #: Bits of the column "flags": the record belongs to a bounce or notice that the server made itself; it is the first
 #: record of an attempt (queue id, destination, queue run); that attempt is the first for this destination; the message
 #: was counted already (MSP to MTA, filter, queue run); the hop stays on the machine (MSP to MTA, filter); the record
