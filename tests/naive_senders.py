@@ -6,7 +6,7 @@ have a test of their own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mailripple.models.logs import ONE, add_logs, log_of
 from mailripple.models.senders_kernel import (
@@ -84,6 +84,9 @@ class Subject:
     """A host or account."""
 
     units: int = 0
+    often: int = 0
+    before: int = 0
+    hour: int = 0
     fails: int = 0
     new: int = 0
     curve: int = 0
@@ -195,10 +198,13 @@ class Subject:
 
     def judge(self, ts: int) -> None:
         """The mean of the streams, and the levels; nothing where no stream says more than e."""
+        if ts // MAILING != self.hour:
+            self.hour, self.before = ts // MAILING, self.often
+        self.often = 0
         if max(self.v.s, *(b.s for b in self.b)) <= ONE:
             return
         steps = self.weeks[ts // WEEK] + self.weeks.get(ts // WEEK - 1, 0)
-        often = add_logs(self.b[1].s, self.b[2].s) - LN2
+        often = self.often = add_logs(self.b[1].s, self.b[2].s) - LN2
         clustered = add_logs(add_logs(self.b[0].s, self.b[1].s), self.b[2].s) - LN3
         gate = clustered >= GATE
         most = clustered + LEAD if self.days[2][1] < HISTORY else LIMIT
@@ -219,7 +225,8 @@ class Subject:
             self.notice, self.onset = ts, begun.since
         if total >= WARNING and not self.warning:
             self.warning = ts
-        if total >= ALARM and often >= self.gate(steps) and not self.alarm:
+        mailing = self.sender.s < GATE and self.before < GATE
+        if total >= ALARM and often >= self.gate(steps) and not mailing and not self.alarm:
             self.alarm, self.onset, self.alarm_units = ts, begun.since, begun.units
 
 
@@ -231,5 +238,6 @@ def score(units: list[Unit], theta: int) -> dict[tuple[str, str], Subject]:
             continue
         for kind, name in (("ip", u.client), ("account", u.account)):
             if name:
-                found.setdefault((kind, name), Subject()).take(u, theta)
+                mine = replace(u, sender=f"{u.sender} {u.client}") if kind == "account" else u
+                found.setdefault((kind, name), Subject()).take(mine, theta)
     return found

@@ -17,6 +17,7 @@ from mailripple.errors import FormatError
 from mailripple.formats import Format, FormatSet, assemble, load_formats, read_format
 from mailripple.grep import grep_totals
 from mailripple.incidents import Incident, attribute, with_texts
+from mailripple.models.lookups import server_like
 from mailripple.outputs.progress import progress_bar
 from mailripple.outputs.safe import shown
 from mailripple.outputs.summary import Names, Summary, summarise
@@ -110,11 +111,11 @@ def find_incidents(result: Result, names: Names, mail_hosts: frozenset[int]) -> 
 
 
 def reverse_askers(counts: Counts) -> frozenset[int]:
-    """DNS clients that ask for the names of addresses (PTR) a tenth as often as for exchangers, and 20 times."""
+    """DNS clients that ask for the names of addresses (PTR) as mail servers do."""
     totals = counting.entity_totals(counts.cells)
     mx, ptr = (10 + counting.CLIENT_METRICS.index(f"dns.query.{kind}") for kind in ("MX", "PTR"))
     n = totals["n"]
-    chosen = (totals["tag"] == counting.DNS_CLIENT) & (n[:, ptr] >= 20) & (10 * n[:, ptr] >= n[:, mx])
+    chosen = (totals["tag"] == counting.DNS_CLIENT) & server_like(n[:, mx], n[:, ptr])
     return frozenset(totals["key"][chosen].tolist())
 
 

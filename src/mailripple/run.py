@@ -184,7 +184,7 @@ class Lane:
         if found is None:
             key = self.parser.key
             stitcher = Stitcher(key(b"relay", 2), key(b"::1", 1), [key(mailer, 2) for mailer in LOCAL_MAILERS])
-            found = Fold(stitcher, Senders(key(b"", 2)), self.since, self.until)
+            found = Fold(stitcher, Senders(), self.since, self.until)
             self.folds.append(found)
         found.name = name
         return found

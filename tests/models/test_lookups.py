@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailripple.models.gaps import CELLS, RATES, edges, mailer_mass, null_mass
+from mailripple.models.gaps import AGAIN, AT_ONCE_S, CELLS, GOES_ON, NEW, RATES, STREAMS, edges, mailer_mass, null_mass
+from mailripple.models.logs import ONE
 from mailripple.models.lookups import Lookups, LookupScore, exchanger_questions
 from mailripple.parse import layout as L
 from mailripple.tables import QTYPES
@@ -69,13 +70,17 @@ def reference(asked: list[Question]) -> dict[int, tuple[int, float]]:
     found: dict[str, tuple[int, float, list[float]]] = {}
     for q in asked:
         known = q.ts // 60_000_000 - seen.get((q.client, q.name), -(10**18)) // 60_000_000 <= 1440
+        before = seen.get((q.client, q.name), 0)
         seen[q.client, q.name] = q.ts
+        names, most, sums = found.get(q.client, (0, 0.0, [0.0] * STREAMS))
         if known:
+            if names > 1 and q.ts // 60_000_000 - before // 60_000_000 >= 2:
+                found[q.client] = names, most, [min(max(s, 0) + AGAIN / ONE, math.log(1e12)) for s in sums]
             continue
-        names, most, sums = found.get(q.client, (0, 0.0, [0.0] * len(RATES)))
         if names:
             cell = cell_of((q.ts - last[q.client]) // SECOND)
-            ratios = [max(math.log(max(mailer_mass(cell, r), 1e-300) / null_mass(cell)), -20) for r in RATES]
+            ratios = [max(math.log(max(mailer_mass(cell, r), 1e-300) / null_mass(cell)) + NEW, -20) for r in RATES]
+            ratios.append(NEW - math.log(GOES_ON) if edges(cell)[1] <= AT_ONCE_S else -20)
             sums = [min(max(s, 0) + r, math.log(1e12)) for s, r in zip(sums, ratios, strict=True)]
             most = max(most, math.log(sum(math.exp(s) for s in sums) / len(sums)))
         last[q.client] = q.ts

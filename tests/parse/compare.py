@@ -21,6 +21,7 @@ from mailripple.parse import naive
 from mailripple.parse.compile import compile_formats
 from mailripple.parse.events import Parsed, Parser
 from mailripple.parse.hot import compiled
+from mailripple.parse.naive_addresses import sender_of
 from mailripple.parse.naive_records import Table
 from mailripple.tables import KINDS, QTYPES
 
@@ -220,7 +221,8 @@ class Comparison:
     def _mail_columns(self, f: dict[str, bytes], kind: int, rcpts: int) -> dict[str, int]:
         account = f.get("sasl_user", f.get("user"))
         sensed = "queue_id" not in f and "client_ip" in f
-        sender = f.get("mailer" if kind == L.KIND_TO and not sensed else "env_from")
+        name = "mailer" if kind == L.KIND_TO and not sensed else "env_from"
+        sender = f.get(name)
         if kind in (L.KIND_TO, L.KIND_START):
             count = rcpts << 40
         elif kind == L.KIND_REPEAT:
@@ -231,7 +233,7 @@ class Comparison:
             "account": self.name(account) if account is not None else 0,
             "queue": self._key(f, "queue_id", 2),
             "link": self._link(f, kind),
-            "sender": self.parser.key(sender.lower(), 2) if sender else 0,
+            "sender": self.parser.key(sender_of(sender) if name == "env_from" else sender.lower(), 2) if sender else 0,
             "count": count,
             "pid": _number(f.get("pid", b""), 1 << 40),
             "relay": self._key(f, "relay_ip", 1),

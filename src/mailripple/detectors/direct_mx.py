@@ -1,29 +1,49 @@
-"""A host that is no mail server asks for mail exchangers as a mailer does: it delivers with an engine of its own."""
+"""A host that is no mail server asks for mail exchangers as a mailer does: it delivers with an engine of its own.
+
+Some ask for no exchanger but guess its name: mx., mail., smtp. and the like before the domain (Mytob, 2005).
+"""
 
 from __future__ import annotations
 
 from mailripple.detectors.contract import Alarm, Scores
 from mailripple.models.lookups import LookupScore
+from mailripple.models.lookups_kernel import GUESS
 
 NAME = "direct-mx"
 
 
 def decide(scores: Scores) -> list[Alarm]:
     """An alarm for each client that reached a level and is no known mail server; of several logs the strongest."""
-    best: dict[int, LookupScore] = {}
+    best: dict[tuple[int, int], LookupScore] = {}
     for score in (s for fold in scores.lookups for s in fold):
-        known = best.get(score.key)
+        known = best.get((score.key, score.asked))
         if known is None or (score.log_most, score.names) > (known.log_most, known.names):
-            best[score.key] = score
-    found = [_alarm(s, scores) for s in best.values() if s.notice is not None and s.key not in scores.mail_hosts]
-    return sorted(found, key=lambda a: a.key)
+            best[score.key, score.asked] = score
+    exchangers = {s.key: s.names for s in best.values() if s.asked != GUESS}
+    found = [
+        _alarm(s, _is_server(s, exchangers, scores))
+        for s in best.values()
+        if s.notice is not None and s.key not in scores.mail_hosts
+    ]
+    return sorted(found, key=lambda a: (a.key, a.why))
 
 
-def _alarm(score: LookupScore, scores: Scores) -> Alarm:
+def _is_server(score: LookupScore, exchangers: dict[int, int], scores: Scores) -> bool:
+    """True for a client that does what mail servers do: it asks who addresses are.
+
+    A server also asks for the addresses of exchangers, of which many are called mail. or mx.: but it asks for the
+    exchangers first; one that guesses asks for none.
+    """
+    if score.key not in scores.ask_reverse:
+        return False
+    return score.asked != GUESS or 3 * exchangers.get(score.key, 0) >= score.names
+
+
+def _alarm(score: LookupScore, server: bool) -> Alarm:
     reached = ((score.alarm, "alarm"), (score.warning, "warning"), (score.notice, "notice"))
     at, level = next((t, name) for t, name in reached if t is not None)
-    server = score.key in scores.ask_reverse
-    why = f"asked for the mail exchangers of {score.names} domains, and is no known mail server"
+    what = "guessed the mail servers of" if score.asked == GUESS else "asked for the mail exchangers of"
+    why = f"{what} {score.names} domains, and is no known mail server"
     return Alarm(
         detector=NAME,
         key=score.key,

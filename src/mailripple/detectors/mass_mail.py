@@ -53,7 +53,8 @@ def _alarm(score: SenderScore, scores: Scores) -> Alarm:
         f"{score.new} first contacts with a recipient domain",
     ]
     if score.log_senders >= CHANGING:
-        why.append(f"{score.senders} different envelope senders (claims; nobody is blamed for them)")
+        what = "pairs of sender and client address" if score.account else "envelope senders"
+        why.append(f"{score.senders} different {what} (senders are claims; nobody is blamed for them)")
     return Alarm(
         detector=NAME,
         key=score.key,

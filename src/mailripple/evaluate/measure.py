@@ -10,8 +10,10 @@ import numpy as np
 
 from mailripple.evaluate.week import Raised, Subject
 from mailripple.incidents import confidence
+from mailripple.parse.emit import GUESSES
 from mailripple.simulate.site.tables import Cause, Site
 
+LABELS = tuple(label.decode() for label in GUESSES)
 #: What is kept of a site and rule, as JSON data.
 Outcome = dict[str, Any]
 
@@ -92,6 +94,6 @@ def _sent(site: Site, cause: Cause, number: int, at: int) -> int:
         mine = (site.queries.client == cause.host) & (site.queries.ms >= cause.start) & (site.queries.ms * 1000 <= at)
         names = {site.names.questions[i] for i in np.unique(site.queries.name[mine]).tolist()}
         if cause.kind == "direct":
-            names = {name for name in names if not name.startswith(("mx1.", "mx2.", "mx3.", "www."))}
-        return len(names)
+            return sum(not name.startswith(("mx1.", "mx2.", "mx3.", "www.", "mail.")) for name in names)
+        return len({name.split(".", 1)[1] for name in names if name.startswith(LABELS)})
     return int(((site.messages.cause == number) & (site.messages.ms * 1000 <= at)).sum())

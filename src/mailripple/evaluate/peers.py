@@ -153,8 +153,9 @@ def _failed(week: Week) -> Bools:
 
 def _askers(week: Week) -> tuple[Ints, Ints]:
     """(subject, time) of each first question of a host of the campus for an exchanger."""
-    client, name, ts = (week.exchangers[L.COL[c]] for c in ("client", "name", "ts"))
-    rows = np.flatnonzero(np.isin(client, np.fromiter(week.inside - week.servers, np.int64)))
+    client, name, ts, code = (week.exchangers[L.COL[c]] for c in ("client", "name", "ts", "code"))
+    asked = (code >> 24) & 15 != L.GUESSED
+    rows = np.flatnonzero(asked & np.isin(client, np.fromiter(week.inside - week.servers, np.int64)))
     rows = rows[np.lexsort((ts[rows], client[rows]))]
     rows = rows[new_ones(client[rows], name[rows])]
     return 2 * client[rows], ts[rows]

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mailripple.messages import Attempts
+from mailripple.models.lookups import server_like
 from mailripple.simulate.site.events import attempts_of, logins_of, questions_of
 from mailripple.simulate.site.tables import Ints, Site
 from mailripple.tables import QTYPES
@@ -37,10 +38,10 @@ class Raised:
 class Week:
     """The events of a site, without its truth.
 
-    `attempts` (12, n) as `messages.Attempts`; `exchangers` events (14, n) of questions for exchangers; `logins` events;
-    `inside` keys of the addresses of the campus; `servers` keys of its mail servers; `reverse` keys of clients that ask
-    for the names of addresses as servers do; `oracle` for each attempt what a content filter would say that errs now
-    and then: it is for one rule only, and no log has it.
+    `attempts` (12, n) as `messages.Attempts`; `exchangers` events (14, n) of questions for exchangers and guessed ones;
+    `logins` events; `inside` keys of the addresses of the campus; `servers` keys of its mail servers; `reverse` keys of
+    clients that ask for the names of addresses as servers do; `oracle` for each attempt what a content filter would say
+    that errs now and then: it is for one rule only, and no log has it.
     """
 
     attempts: Attempts
@@ -82,7 +83,7 @@ def week_of(site: Site) -> Week:
     attempts = attempts_of(site)
     return Week(
         attempts,
-        questions_of(site, _MX),
+        questions_of(site),
         logins_of(site),
         inside,
         frozenset([site.mail_server + 1]),
@@ -103,9 +104,9 @@ def _filtered(site: Site, attempts: Attempts) -> npt.NDArray[np.bool_]:
 
 
 def _reverse_askers(site: Site) -> frozenset[int]:
-    """Clients that ask for the names of addresses 20 times, and a tenth as often as for exchangers."""
+    """Clients that ask for the names of addresses as servers do."""
     hosts = len(site.hosts.ips)
     ptr = np.bincount(site.queries.client[site.queries.qtype == _PTR], minlength=hosts)
     mx = np.bincount(site.queries.client[site.queries.qtype == _MX], minlength=hosts)
-    found: npt.NDArray[np.int64] = np.flatnonzero((ptr >= 20) & (10 * ptr >= mx))
+    found: npt.NDArray[np.int64] = np.flatnonzero(server_like(mx, ptr))
     return frozenset((found + 1).tolist())

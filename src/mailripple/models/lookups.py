@@ -18,7 +18,8 @@ from mailripple.parse import layout as L
 from mailripple.parse.choose import Choice, Wanted
 from mailripple.tables import QTYPES
 
-_EXCHANGER_QUESTIONS = Choice(Wanted((L.KIND_QUERY,), qtype=QTYPES.index("MX"), client=True), L.COLUMNS)
+_EXCHANGERS = Choice(Wanted((L.KIND_QUERY,), qtype=QTYPES.index("MX"), client=True), L.COLUMNS)
+_GUESSES = Choice(Wanted((L.KIND_QUERY,), dsn=L.GUESSED, client=True), L.COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,24 @@ class LookupScore:
 
 
 def exchanger_questions(columns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The events (14, n) that ask for mail exchangers and say who asks and when."""
-    return _EXCHANGER_QUESTIONS.of(columns)
+    """The events (14, n) that ask for mail exchangers, or for the address of one whose name is guessed, and say who
+    asks and when; the column "name" of the latter is that of the domain."""
+    asked, guessed = _EXCHANGERS.of(columns), _GUESSES.of(columns)
+    if not guessed.shape[1]:
+        return asked
+    guessed[L.COL["name"]] = guessed[L.COL["link"]]
+    both = np.concatenate([asked, guessed], axis=1)
+    in_order: npt.NDArray[np.int64] = np.ascontiguousarray(both[:, np.argsort(both[L.COL["line"]], kind="stable")])
+    return in_order
+
+
+def server_like(mx: npt.NDArray[np.int64], ptr: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Clients that ask for the names of addresses as mail servers do, by their questions for MX and PTR.
+
+    A server looks up who connects: a tenth as often as for exchangers, and 20 times; of few exchangers as often.
+    """
+    found: npt.NDArray[np.bool_] = (ptr >= 20) & (10 * ptr >= mx) & ((mx >= 200) | (ptr >= mx))
+    return found
 
 
 class Lookups:
@@ -52,11 +69,12 @@ class Lookups:
         self._sums = Sums(kernel.STATE_WORDS, slots)
 
     def step(self, columns: npt.NDArray[np.int64]) -> None:
-        """Fold questions for exchangers in: events (14, n), in the order (ts, order)."""
+        """Fold questions for exchangers in, as `exchanger_questions` gives them, in the order (ts, order)."""
         rows = np.empty((5, columns.shape[1]), np.int64)
         for i, name in enumerate(("ts", "line", "client", "name")):
             rows[i] = columns[L.COL[name]]
-        rows[4] = kernel.EXCHANGER
+        guessed = columns[L.COL["code"]] >> 24 & 15 == L.GUESSED
+        rows[4] = np.where(guessed, kernel.GUESS, kernel.EXCHANGER)
         self._sums.run(kernels().fold_lookups, rows)
 
     def scores(self) -> list[LookupScore]:

@@ -1,20 +1,25 @@
 """Kernel of `models.lookups`: evidence that a DNS client asks for mail exchangers as a mailer does, name by name.
 
-A step is a name that the client has not asked for within a day, and the gap since the last such name.
+A step is a name that the client has not asked for within a day, and the gap since the last such name; or a name that
+it asks for again, two minutes later or more.
 """
 
 from __future__ import annotations
 
 from mailripple.messages_tables import join_keys
-from mailripple.models.gaps import CELLS, RATIOS
+from mailripple.models.gaps import AGAIN, CELLS, RATIOS, STREAMS
 from mailripple.models.logs import add_logs, log_of
 from mailripple.models.sums_kernel import (
     FOR_DAY,
+    MINUTE,
     NOW,
+    P_LAST,
+    P_WORD,
     PAIRS,
     SUBJECTS,
     X_ALARM_AT,
     X_ALARM_UNITS,
+    X_KIND,
     X_LAST,
     X_MOST,
     X_NOTICE_AT,
@@ -27,8 +32,10 @@ from mailripple.models.sums_kernel import (
     full,
     keep_line,
     keep_sure,
+    pair_of,
     roberts,
-    seen_before,
+    see,
+    seen,
     subject_of,
 )
 from mailripple.parse.native import entry, i64, part, put64
@@ -37,7 +44,6 @@ STATE_WORDS = 7
 #: Rows: time, order, client, name, and which question it was (EXCHANGER or GUESS).
 R_TS, R_ORDER, R_CLIENT, R_NAME, R_ASKED = range(5)
 EXCHANGER, GUESS = 1, 2
-STREAMS = 4
 X_NAMES, X_SINCE, X_SINCE_NAMES = X_OWN, X_OWN + 8, X_OWN + 16
 X_S = X_OWN + 24
 X_R = X_S + 8 * STREAMS
@@ -45,6 +51,10 @@ SECOND = 1_000_000
 #: e-values as logarithms.  An alarm is dearer than for mail: few hosts ask at all, and those that do ask in clumps.
 NOTICE, WARNING, ALARM = log_of(1000), log_of(10_000), log_of(1_000_000)
 LOG_STREAMS = log_of(STREAMS)
+#: Names since it began that an alarm needs, besides the first: of exchangers, and of domains whose server is guessed.
+LEAST_NAMES, LEAST_GUESSED = 7, 3
+#: Asking again so many minutes later is no resolver's repeat.
+LATER = 2
 
 
 @part
@@ -95,10 +105,20 @@ def reach(subject: int, total: int, ts: int) -> int:
         put64(subject + X_ONSET, i64(subject + X_SINCE))
     if total >= WARNING and i64(subject + X_WARNING_AT) == 0:
         put64(subject + X_WARNING_AT, ts)
-    if total >= ALARM and i64(subject + X_ALARM_AT) == 0:
+    least = LEAST_GUESSED if i64(subject + X_KIND) == GUESS else LEAST_NAMES
+    if total >= ALARM and i64(subject + X_SINCE_NAMES) >= least and i64(subject + X_ALARM_AT) == 0:
         put64(subject + X_ALARM_AT, ts)
         put64(subject + X_ONSET, i64(subject + X_SINCE))
         put64(subject + X_ALARM_UNITS, i64(subject + X_SINCE_NAMES))
+    return 0
+
+
+@part
+def ask_again(subject: int) -> int:
+    """A name that the client asked for before: against every stream."""
+    for j in range(STREAMS):
+        cusum(subject, X_S + 8 * j, AGAIN)
+        roberts(subject, X_R + 8 * j, AGAIN, 2)
     return 0
 
 
@@ -113,7 +133,13 @@ def fold_lookups(state: int, rows: int, stride: int, begin: int, end: int) -> in
         asked = i64(row + R_ASKED * stride)
         put64(state + NOW, max(i64(state + NOW), ts))
         subject = subject_of(state, i64(row + R_CLIENT * stride), asked, ts)
-        if seen_before(state, join_keys(i64(subject), i64(row + R_NAME * stride)), ts, FOR_DAY):
+        pair = pair_of(state, join_keys(i64(subject), i64(row + R_NAME * stride)), ts, FOR_DAY)
+        since = ts // MINUTE - (i64(pair + P_WORD) >> P_LAST)
+        known = seen(pair)
+        see(pair, ts)
+        if known:
+            if since >= LATER and i64(subject + X_NAMES) > 1:
+                ask_again(subject)
             continue
         names = i64(subject + X_NAMES) + 1
         last = i64(subject + X_LAST)

@@ -69,9 +69,9 @@ class SenderScore:
 
 
 class Senders:
-    """State of the fold.  `null_sender` is the hash of the empty envelope sender."""
+    """State of the fold.  `null_sender` is the hash of the empty envelope sender: 0, as the parser gives it."""
 
-    def __init__(self, null_sender: int, *, slots: int = 1 << 10) -> None:
+    def __init__(self, null_sender: int = 0, *, slots: int = 1 << 10) -> None:
         self._kernels = kernels()
         self._sums = Sums(kernel.STATE_WORDS, slots)
         self._state = self._sums.state

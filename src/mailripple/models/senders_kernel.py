@@ -89,7 +89,10 @@ R_SENDER, R_DOMAIN, R_FIRST, R_STATUS, R_DSN, R_FINAL = range(6, 12)
     X_OLD_MESSAGES,
     X_P_SINCE,
     X_P_UNITS,
-) = range(X_OWN, X_OWN + 34 * 8, 8)
+    X_OFTEN,
+    X_BEFORE,
+    X_HOUR,
+) = range(X_OWN, X_OWN + 37 * 8, 8)
 HOST, ACCOUNT = 1, 2
 
 HOUR = 3_600_000_000
@@ -118,7 +121,7 @@ SENDER_FLOOR, SENDER_ALT = fixed(0.02), fixed(0.8)
 SENDER_LOGS = (log_of(ONE - SENDER_ALT), log_of(SENDER_ALT))
 #: e-values as logarithms.  Stream S counts from `GATE` on.  An alarm needs failures alone to say `CHANGING`, or
 #: `STEADY` where senders do not change: by the alternatives that a list with some dead addresses does not look like
-#: (.2 and .4).
+#: (.2 and .4); and then what failed before the present mailing must have said `GATE` already.
 #: Both are for 50 messages a week and grow with them: a CUSUM reaches c within N steps with chance N/c.
 GATE, CHANGING, STEADY, NOTICE = log_of(20), log_of(50), log_of(400), log_of(1000)
 #: Of a subject without a day-old past of `HISTORY` messages nobody knows whether it is a relay for many people: there,
@@ -281,11 +284,16 @@ def onset(subject: int, clustered: int) -> int:
 @part
 def judge(subject: int, ts: int) -> int:
     """Average the streams; note when each level was first reached, and since when.  Nothing to see: nothing to do."""
+    if ts // MAILING != i64(subject + X_HOUR):
+        put64(subject + X_HOUR, ts // MAILING)
+        put64(subject + X_BEFORE, i64(subject + X_OFTEN))
+    put64(subject + X_OFTEN, 0)
     strongest = max(i64(subject + X_B), i64(subject + X_B2))
     strongest = max(strongest, i64(subject + X_B3))
     if max(strongest, i64(subject + X_V)) <= ONE:
         return 0
     often = add_logs(i64(subject + X_B2), i64(subject + X_B3)) - LN2_
+    put64(subject + X_OFTEN, often)
     clustered = add_logs(add_logs(i64(subject + X_B), i64(subject + X_B2)), i64(subject + X_B3)) - LN3
     most = clustered + LEAD if i64(subject + X_OLD_MESSAGES) < HISTORY else LIMIT
     total = add_logs(clustered, min(i64(subject + X_V), most)) - LN2_
@@ -302,7 +310,10 @@ def judge(subject: int, ts: int) -> int:
         onset(subject, clustered)
     if total >= WARNING and i64(subject + X_WARNING_AT) == 0:
         put64(subject + X_WARNING_AT, ts)
-    gate = (CHANGING if i64(subject + X_S) >= GATE else STEADY) + log_of(max(50, week_units(subject))) - LN50
+    steady = i64(subject + X_S) < GATE
+    gate = (STEADY if steady else CHANGING) + log_of(max(50, week_units(subject))) - LN50
+    if steady and i64(subject + X_BEFORE) < GATE:
+        return 0
     if total >= ALARM and often >= gate and i64(subject + X_ALARM_AT) == 0:
         put64(subject + X_ALARM_AT, ts)
         put64(subject + X_ALARM_UNITS, onset(subject, clustered))
@@ -320,6 +331,8 @@ def take_unit(state: int, raw: int, kind: int, row: int, stride: int) -> int:
         return 0
     failed = i64(row + R_STATUS * stride) != L.SENT
     sender = i64(row + R_SENDER * stride)
+    if kind == ACCOUNT:  # a new address from which an account is used is like a new sender, and a mailing of its own
+        sender = join_keys(sender, i64(row + R_CLIENT * stride))
     domain = i64(row + R_DOMAIN * stride)
     remember_day(subject, ts // DAY)
     put64(subject + X_UNITS, i64(subject + X_UNITS) + 1)

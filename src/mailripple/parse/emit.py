@@ -12,6 +12,7 @@ from mailripple.parse.text import (
     HIGH,
     TEXT_KEY,
     V4_KEY,
+    find_byte,
     find_last_byte,
     hash_lower,
     hash_text,
@@ -216,6 +217,32 @@ def slot_lower_hash(ctx: int, slot: int) -> int:
 
 
 @part
+def sender_hash(ctx: int, slot: int) -> int:
+    """Hash of an envelope sender in lower case, without what changes from message to message; 0 where it is empty.
+
+    Rewriting (SRS), tags of lists and of bounces (VERP, BATV) put `=` into the local part: `SRS0=...=domain=user`,
+    `list-bounces+reader=domain`, `prvs=tag=user`.  What stands before the first `+` or `=` tells the sender, of BATV
+    what stands behind the tag.
+    """
+    if i64(ctx + L.HAVE) & (1 << slot) == 0:
+        return 0
+    p = slot_begin(ctx, slot)
+    e = slot_end(ctx, slot)
+    if e <= p:
+        return 0
+    equal = find_byte(p, e, 61)
+    if equal > p and equal < find_last_byte(p, e, 64):
+        if i64(p) & 0xFFFFFFFFFF | 0x20202020 == 0x3D73767270:  # prvs=
+            tag = find_byte(equal + 1, e, 61)
+            if tag > 0 and tag + 1 < e:
+                p = tag + 1
+        else:
+            plus = find_byte(p, equal, 43)
+            e = plus if plus > p else equal
+    return hash_lower(p, e - p, i64(ctx + L.SEED)) | 1
+
+
+@part
 def slot_number(ctx: int, slot: int, limit: int) -> int:
     """Value of a slot of digits, at most `limit`."""
     if i64(ctx + L.HAVE) & (1 << slot) == 0:
@@ -334,7 +361,7 @@ def emit_mail(ctx: int, col: int, stride: int, count: int, kind: int) -> int:
     if kind == L.KIND_TO and not sensed:
         sender = slot_lower_hash(ctx, L.SLOT_MAILER)
     else:
-        sender = slot_lower_hash(ctx, L.SLOT_FROM)
+        sender = sender_hash(ctx, L.SLOT_FROM)
     sasl = have & (1 << L.SLOT_SASL)
     put64(col + 6 * stride, slot_name(ctx, L.SLOT_SASL) if sasl else slot_name(ctx, L.SLOT_USER))
     put64(col + 7 * stride, slot_hash(ctx, L.SLOT_QID))

@@ -82,3 +82,17 @@ def domain_of(text: bytes) -> bytes:
     if not at:
         return b""
     return domain.removesuffix(b">").removesuffix(b".").lower()
+
+
+def sender_of(address: bytes) -> bytes:
+    """What of an envelope sender stays the same from message to message, in lower case (SRS, VERP, BATV)."""
+    text = address.lower()
+    local, at, _ = text.rpartition(b"@")
+    if not at or b"=" not in local[1:] or local.find(b"=") == 0:
+        return text
+    head = local[: local.find(b"=")]
+    if head == b"prvs":
+        _, equal, rest = text[5:].partition(b"=")
+        return rest if equal and rest else text
+    plus = head.find(b"+")
+    return head[:plus] if plus > 0 else head

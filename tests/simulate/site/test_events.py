@@ -30,9 +30,13 @@ def test_attempts_are_first_and_final_records() -> None:
 
 
 def test_questions_and_logins() -> None:
-    """All questions of the type, and the log-ins whose password was right, by time."""
+    """All questions for exchangers, those for guessed ones by their domains, and the log-ins whose password was right."""
     site = small(1)
-    mx = questions_of(site, QTYPES.index("MX"))
-    assert mx.shape[1] == int((site.queries.qtype == QTYPES.index("MX")).sum())
+    mx = questions_of(site)
+    guessed = (mx[L.COL["code"]] >> 24) & 15 == L.GUESSED
+    assert int((~guessed).sum()) == int((site.queries.qtype == QTYPES.index("MX")).sum())
+    (host,) = [c.host for c in site.causes if c.kind == "guessed"]
+    mine = guessed & (mx[L.COL["client"]] == host + 1)
+    assert 0 < len(np.unique(mx[L.COL["name"]][mine])) <= int(mine.sum())
     assert np.all(np.diff(mx[L.COL["ts"]]) >= 0)
     assert logins_of(site).shape[1] == int(site.logins.ok.sum())

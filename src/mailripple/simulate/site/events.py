@@ -10,9 +10,11 @@ import numpy as np
 
 from mailripple.messages import Attempts as Stitched
 from mailripple.parse import layout as L
+from mailripple.parse.emit import GUESSES
+from mailripple.parse.naive_addresses import sender_of
 from mailripple.simulate.columns import Ints
 from mailripple.simulate.site.tables import DEFERRED, EXPIRED, FAILED, SENT, Site
-from mailripple.tables import ATTEMPTS
+from mailripple.tables import ATTEMPTS, QTYPES
 
 NULL_SENDER = 1
 #: The one mail server.
@@ -49,13 +51,20 @@ def attempts_of(site: Site) -> Stitched:
     out[3] = message + 1
     out[4] = site.messages.client[message] + 1
     out[5] = site.messages.account[message] + 1
-    out[6] = site.messages.sender[message] + 2
+    out[6] = _senders(site.names.senders)[site.messages.sender[message] + 1]
     out[7] = domain[kept] + 2
     out[8] = (a.run[rows] < 0)[kept]
     out[9] = status[kept]
     out[10] = np.choose(a.status[rows][kept], [_DSN_CLASS[k] for k in (SENT, DEFERRED, FAILED)])
     out[11] = first_final[kept]
     return Stitched(out)
+
+
+def _senders(addresses: list[str]) -> Ints:
+    """Keys of the null sender and of all addresses; those that differ only in what SRS, VERP or BATV add have one."""
+    first: dict[bytes, int] = {}
+    keys = [first.setdefault(sender_of(address.encode()), i + 2) for i, address in enumerate(addresses)]
+    return np.array([NULL_SENDER, *keys], np.int64)
 
 
 def _first(place: Ints, where: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Ints:
@@ -66,16 +75,30 @@ def _first(place: Ints, where: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> In
     return found
 
 
-def questions_of(site: Site, qtype: int) -> Ints:
-    """The questions of one type as events (14, n) with time, order, client and name, by time."""
+def questions_of(site: Site) -> Ints:
+    """The questions for exchangers and guessed mail servers as `lookups.exchanger_questions` gives them, by time."""
     q = site.queries
-    rows = np.flatnonzero(q.qtype == qtype)
+    domain = _guessed(site.names.questions)
+    guessed = np.isin(q.qtype, (QTYPES.index("A"), QTYPES.index("AAAA"))) & (domain[q.name] > 0)
+    rows = np.flatnonzero((q.qtype == QTYPES.index("MX")) | guessed)
     out = np.zeros((len(L.COLUMNS), len(rows)), np.int64)
     out[L.COL["ts"]] = q.ms[rows] * 1000
+    out[L.COL["code"]] = L.KIND_QUERY | q.qtype[rows] << 16 | (guessed[rows] * L.GUESSED) << 24 | L.UTC << 28
     out[L.COL["line"]] = (1 << 40) + rows + 1
     out[L.COL["client"]] = q.client[rows] + 1
-    out[L.COL["name"]] = q.name[rows] + 1
+    out[L.COL["name"]] = np.where(guessed[rows], domain[q.name[rows]], q.name[rows] + 1)
     return out
+
+
+def _guessed(questions: list[str]) -> Ints:
+    """For each name the key of the domain whose mail server it guesses; 0 where it does not."""
+    labels = tuple(label.decode() for label in GUESSES)
+    domains: dict[str, int] = {}
+    found = np.zeros(len(questions), np.int64)
+    for i, name in enumerate(questions):
+        if name.startswith(labels):
+            found[i] = domains.setdefault(name.split(".", 1)[1], (1 << 40) + len(domains))
+    return found
 
 
 def logins_of(site: Site) -> Ints:

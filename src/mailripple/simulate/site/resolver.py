@@ -69,11 +69,13 @@ def browsing(net: Network, clock: Clock, values: dict[str, float], rng: np.rando
     ms = pages[page] + rng.exponential(700, n).astype(np.int64)
     client = rng.choice(inside, len(pages))[page]
     site = (rng.random(n) ** 3 * STRANGE[1]).astype(np.int64)
-    six, reverse = rng.random(n) < 0.35, rng.random(n) < 0.02
+    curious = 0.02 * rng.lognormal(-0.5, 1.0, len(net.hosts.ips))  # some systems ask who an address is, most do not
+    six, reverse = rng.random(n) < 0.35, rng.random(n) < curious[client]
     plain = ~six & ~reverse
-    web = net.questions("web", site[~reverse])
     names = np.zeros(n, np.int64)
-    names[~reverse] = web
+    names[~reverse] = net.questions("web", site[~reverse])
+    web_mail = ~reverse & (site < 25) & (rng.random(n) < 0.05)
+    names[web_mail] = np.array([net.question(f"mail.{net.names.domains[i]}") for i in range(25)])[site[web_mail]]
     parts = [
         asked(ms[plain], client[plain], names[plain], A),
         asked(ms[six & ~reverse], client[six & ~reverse], names[six & ~reverse], AAAA),
