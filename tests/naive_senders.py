@@ -21,6 +21,7 @@ from mailripple.models.senders_kernel import (
     HOUR,
     LEAD,
     MAILING,
+    MORE,
     NEW_LEAST,
     NEW_MORE,
     NEW_MOST,
@@ -54,6 +55,7 @@ class Unit:
     domain: str
     final: bool
     failed: bool
+    first: bool = True
 
 
 @dataclass
@@ -133,7 +135,7 @@ class Subject:
         self.failed_there[u.domain] = u.failed
         weight = self.contacts(u, theta, chance) + self.senders_of(u)
         self.keep(weight, u.order)
-        self.judge(u.ts)
+        self.judge(u.ts, u.first)
 
     def turn_day(self, day: int) -> None:
         """What was known two midnights ago is the past."""
@@ -196,7 +198,7 @@ class Subject:
         """What failures must say for an alarm."""
         return (CHANGING if self.sender.s >= GATE else STEADY) + log_of(max(50, steps)) - log_of(50)
 
-    def judge(self, ts: int) -> None:
+    def judge(self, ts: int, first: bool) -> None:
         """The mean of the streams, and the levels; nothing where no stream says more than e."""
         if ts // MAILING != self.hour:
             self.hour, self.before = ts // MAILING, self.often
@@ -225,7 +227,7 @@ class Subject:
             self.notice, self.onset = ts, begun.since
         if total >= WARNING and not self.warning:
             self.warning = ts
-        mailing = self.sender.s < GATE and self.before < GATE
+        mailing = self.sender.s < GATE and (not first or self.before < GATE or often < min(self.before + MORE, LIMIT - MORE))
         if total >= ALARM and often >= self.gate(steps) and not mailing and not self.alarm:
             self.alarm, self.onset, self.alarm_units = ts, begun.since, begun.units
 

@@ -27,7 +27,7 @@ def attempts(units: list[Unit]) -> Attempts:
     for n, u in enumerate(units):
         status = STATUSES.index("bounced" if u.failed else "sent") if u.final else STATUSES.index("deferred")
         out[:, n] = (
-            u.ts, u.order, 1, hashed(u.queue), key(u.client), key(u.account), hashed(u.sender), key(u.domain), 1,
+            u.ts, u.order, 1, hashed(u.queue), key(u.client), key(u.account), hashed(u.sender), key(u.domain), u.first,
             status, 5 if u.failed else 2, u.final,
         )  # fmt: skip
     return Attempts(out)
@@ -54,7 +54,7 @@ def draw(seed: int, size: int, *, worm: float = 0.1, hosts: int = 4, gap: int = 
         account = f"a{host}" if host % 2 else ""
         units.append(
             Unit(ts, n + 1, f"q{n // 2}", f"192.0.2.{host}", account, sender, domain, rng.random() < 0.9,
-                 rng.random() < (0.4 if wild else 0.04))
+                 rng.random() < (0.4 if wild else 0.04), rng.random() < 0.9)
         )  # fmt: skip
     return units
 

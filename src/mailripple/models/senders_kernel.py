@@ -121,13 +121,14 @@ SENDER_FLOOR, SENDER_ALT = fixed(0.02), fixed(0.8)
 SENDER_LOGS = (log_of(ONE - SENDER_ALT), log_of(SENDER_ALT))
 #: e-values as logarithms.  Stream S counts from `GATE` on.  An alarm needs failures alone to say `CHANGING`, or
 #: `STEADY` where senders do not change: by the alternatives that a list with some dead addresses does not look like
-#: (.2 and .4); and then what failed before the present mailing must have said `GATE` already.
+#: (.2 and .4); and then more than one mailing must speak: `GATE` before the present one, and a factor of 5 more by it.
 #: Both are for 50 messages a week and grow with them: a CUSUM reaches c within N steps with chance N/c.
 GATE, CHANGING, STEADY, NOTICE = log_of(20), log_of(50), log_of(400), log_of(1000)
 #: Of a subject without a day-old past of `HISTORY` messages nobody knows whether it is a relay for many people: there,
 #: and wherever it is said how sure an incident is, V and S count no more than 500 times what failures say.
 LEAD, HISTORY = log_of(500), 20
 WARNING, ALARM = log_of(10_000), log_of(100_000)
+MORE = log_of(5)
 LN3, LN2_, LN50 = log_of(3), log_of(2), log_of(50)
 
 
@@ -282,8 +283,11 @@ def onset(subject: int, clustered: int) -> int:
 
 
 @part
-def judge(subject: int, ts: int) -> int:
-    """Average the streams; note when each level was first reached, and since when.  Nothing to see: nothing to do."""
+def judge(subject: int, ts: int, first: int) -> int:
+    """Average the streams; note when each level was first reached, and since when.  Nothing to see: nothing to do.
+
+    `first`: the unit's outcome is that of a first attempt; that of a retry belongs to an earlier mailing.
+    """
     if ts // MAILING != i64(subject + X_HOUR):
         put64(subject + X_HOUR, ts // MAILING)
         put64(subject + X_BEFORE, i64(subject + X_OFTEN))
@@ -312,7 +316,8 @@ def judge(subject: int, ts: int) -> int:
         put64(subject + X_WARNING_AT, ts)
     steady = i64(subject + X_S) < GATE
     gate = (STEADY if steady else CHANGING) + log_of(max(50, week_units(subject))) - LN50
-    if steady and i64(subject + X_BEFORE) < GATE:
+    before = i64(subject + X_BEFORE)
+    if steady and (not first or before < GATE or often < min(before + MORE, LIMIT - MORE)):
         return 0
     if total >= ALARM and often >= gate and i64(subject + X_ALARM_AT) == 0:
         put64(subject + X_ALARM_AT, ts)
@@ -351,7 +356,7 @@ def take_unit(state: int, raw: int, kind: int, row: int, stride: int) -> int:
     weight = step_contacts(state, subject, known, chance, failed, ts)
     weight += step_sender(state, subject, sender, i64(row + R_QUEUE * stride), ts)
     keep_line(subject, weight, i64(row + R_ORDER * stride))
-    return judge(subject, ts)
+    return judge(subject, ts, i64(row + R_FIRST * stride))
 
 
 @part
