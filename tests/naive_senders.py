@@ -88,6 +88,7 @@ class Subject:
     units: int = 0
     often: int = 0
     before: int = 0
+    low: int = 0
     hour: int = 0
     fails: int = 0
     new: int = 0
@@ -201,12 +202,13 @@ class Subject:
     def judge(self, ts: int, first: bool) -> None:
         """The mean of the streams, and the levels; nothing where no stream says more than e."""
         if ts // MAILING != self.hour:
-            self.hour, self.before = ts // MAILING, self.often
-        self.often = 0
+            self.hour, self.before, self.often, self.low = ts // MAILING, self.often, 0, LIMIT
         if max(self.v.s, *(b.s for b in self.b)) <= ONE:
+            self.low = 0
             return
         steps = self.weeks[ts // WEEK] + self.weeks.get(ts // WEEK - 1, 0)
-        often = self.often = add_logs(self.b[1].s, self.b[2].s) - LN2
+        often = add_logs(self.b[1].s, self.b[2].s) - LN2
+        self.often, self.low = max(self.often, often), min(self.low, often)
         clustered = add_logs(add_logs(self.b[0].s, self.b[1].s), self.b[2].s) - LN3
         gate = clustered >= GATE
         most = clustered + LEAD if self.days[2][1] < HISTORY else LIMIT
@@ -227,7 +229,7 @@ class Subject:
             self.notice, self.onset = ts, begun.since
         if total >= WARNING and not self.warning:
             self.warning = ts
-        mailing = self.sender.s < GATE and (not first or self.before < GATE or often < min(self.before + MORE, LIMIT - MORE))
+        mailing = self.sender.s < GATE and (not first or self.before < GATE or often < self.low + MORE)
         if total >= ALARM and often >= self.gate(steps) and not mailing and not self.alarm:
             self.alarm, self.onset, self.alarm_units = ts, begun.since, begun.units
 

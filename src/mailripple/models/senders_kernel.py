@@ -92,7 +92,8 @@ R_SENDER, R_DOMAIN, R_FIRST, R_STATUS, R_DSN, R_FINAL = range(6, 12)
     X_OFTEN,
     X_BEFORE,
     X_HOUR,
-) = range(X_OWN, X_OWN + 37 * 8, 8)
+    X_LOW,
+) = range(X_OWN, X_OWN + 38 * 8, 8)
 HOST, ACCOUNT = 1, 2
 
 HOUR = 3_600_000_000
@@ -121,7 +122,7 @@ SENDER_FLOOR, SENDER_ALT = fixed(0.02), fixed(0.8)
 SENDER_LOGS = (log_of(ONE - SENDER_ALT), log_of(SENDER_ALT))
 #: e-values as logarithms.  Stream S counts from `GATE` on.  An alarm needs failures alone to say `CHANGING`, or
 #: `STEADY` where senders do not change: by the alternatives that a list with some dead addresses does not look like
-#: (.2 and .4); and then more than one mailing must speak: `GATE` before the present one, and a factor of 5 more by it.
+#: (.2 and .4); and then more than one mailing must speak: `GATE` an earlier one, and the present one a factor `MORE`.
 #: Both are for 50 messages a week and grow with them: a CUSUM reaches c within N steps with chance N/c.
 GATE, CHANGING, STEADY, NOTICE = log_of(20), log_of(50), log_of(400), log_of(1000)
 #: Of a subject without a day-old past of `HISTORY` messages nobody knows whether it is a relay for many people: there,
@@ -291,13 +292,15 @@ def judge(subject: int, ts: int, first: int) -> int:
     if ts // MAILING != i64(subject + X_HOUR):
         put64(subject + X_HOUR, ts // MAILING)
         put64(subject + X_BEFORE, i64(subject + X_OFTEN))
-    put64(subject + X_OFTEN, 0)
+        put64(subject + X_OFTEN, 0)
+        put64(subject + X_LOW, LIMIT)
     strongest = max(i64(subject + X_B), i64(subject + X_B2))
     strongest = max(strongest, i64(subject + X_B3))
     if max(strongest, i64(subject + X_V)) <= ONE:
-        return 0
+        return put64(subject + X_LOW, 0)
     often = add_logs(i64(subject + X_B2), i64(subject + X_B3)) - LN2_
-    put64(subject + X_OFTEN, often)
+    put64(subject + X_OFTEN, max(i64(subject + X_OFTEN), often))
+    put64(subject + X_LOW, min(i64(subject + X_LOW), often))
     clustered = add_logs(add_logs(i64(subject + X_B), i64(subject + X_B2)), i64(subject + X_B3)) - LN3
     most = clustered + LEAD if i64(subject + X_OLD_MESSAGES) < HISTORY else LIMIT
     total = add_logs(clustered, min(i64(subject + X_V), most)) - LN2_
@@ -316,8 +319,7 @@ def judge(subject: int, ts: int, first: int) -> int:
         put64(subject + X_WARNING_AT, ts)
     steady = i64(subject + X_S) < GATE
     gate = (STEADY if steady else CHANGING) + log_of(max(50, week_units(subject))) - LN50
-    before = i64(subject + X_BEFORE)
-    if steady and (not first or before < GATE or often < min(before + MORE, LIMIT - MORE)):
+    if steady and (not first or i64(subject + X_BEFORE) < GATE or often < i64(subject + X_LOW) + MORE):
         return 0
     if total >= ALARM and often >= gate and i64(subject + X_ALARM_AT) == 0:
         put64(subject + X_ALARM_AT, ts)
