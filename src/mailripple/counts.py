@@ -160,7 +160,7 @@ class Cells:
         if not self.spilled:
             self.spilled.append(Spill())
         for part in self.memory:
-            self.spilled[0].file.write(np.ascontiguousarray(part).view(np.uint8))
+            self.spilled[0].file.write(np.ascontiguousarray(part).view(np.uint8).data)
         self.memory.clear()
         self.held = 0
 

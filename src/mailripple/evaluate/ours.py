@@ -1,0 +1,48 @@
+"""mailripple's own detectors, on the events of a site: the same folds and decisions as in a report."""
+
+from __future__ import annotations
+
+from mailripple.detectors import Alarm, Scores, decide_all
+from mailripple.evaluate.week import Raised, Subject, Week
+from mailripple.models.lookups import Lookups
+from mailripple.models.senders import Senders
+from mailripple.simulate.site.events import NULL_SENDER
+
+
+def alarms_of(week: Week) -> list[Alarm]:
+    """Fold, score, decide."""
+    senders, lookups = Senders(NULL_SENDER), Lookups()
+    senders.step(week.attempts)
+    senders.logins(week.logins)
+    lookups.step(week.exchangers)
+    return decide_all(Scores((tuple(senders.scores()),), (tuple(lookups.scores()),), week.servers, week.reverse))
+
+
+def ours(week: Week, _threshold: float = 0.0) -> list[Raised]:
+    """What mailripple says of each subject: the earliest moment of each level."""
+    found: dict[Subject, Raised] = {}
+    for alarm in alarms_of(week):
+        subject = (alarm.account, alarm.key)
+        level = {"alarm": 3, "warning": 2, "notice": 1}[alarm.level]
+        at = [alarm.at if level >= k else None for k in (3, 2, 1)]
+        new = Raised(subject, at[0], at[1], at[2], alarm.onset, alarm.evidence)
+        old = found.get(subject)
+        found[subject] = new if old is None else _both(old, new)
+    return list(found.values())
+
+
+def _both(a: Raised, b: Raised) -> Raised:
+    """The earliest of each level."""
+
+    def first(x: int | None, y: int | None) -> int | None:
+        return min((t for t in (x, y) if t is not None), default=None)
+
+    stronger = a if a.alarm is not None or b.alarm is None else b
+    return Raised(
+        a.subject,
+        first(a.alarm, b.alarm),
+        first(a.warning, b.warning),
+        first(a.notice, b.notice),
+        stronger.onset,
+        max(a.evidence, b.evidence),
+    )

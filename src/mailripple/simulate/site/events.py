@@ -1,0 +1,89 @@
+"""A site as the detectors would see it after parsing and stitching: delivery attempts, questions, log-ins.
+
+The evaluation reads these at once; that the log text of the same site gives the same is a test.  Keys are plain: a
+host, account or question is its number + 1; a sender number + 2, the null sender 1; a domain number + 2, the campus 1.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mailripple.messages import Attempts as Stitched
+from mailripple.parse import layout as L
+from mailripple.simulate.columns import Ints
+from mailripple.simulate.site.tables import DEFERRED, EXPIRED, FAILED, SENT, Site
+from mailripple.tables import ATTEMPTS
+
+NULL_SENDER = 1
+#: The one mail server.
+SERVER = 1
+_STATUS = {SENT: L.SENT, DEFERRED: L.DEFERRED, FAILED: L.BOUNCED}
+_DSN_CLASS = {SENT: 2, DEFERRED: 4, FAILED: 5}
+
+
+def attempts_of(site: Site) -> Stitched:
+    """All delivery attempts, (12, n) as `messages.Attempts`, in the order of the fold; order numbers count from 1.
+
+    One row for the first record of each attempt at a destination, and for the first that is final.
+    """
+    a = site.attempts
+    rows = np.lexsort((a.recipient, a.ms))
+    recipient, run = a.recipient[rows], a.run[rows]
+    message, domain = site.recipients.message[recipient], site.recipients.domain[recipient]
+    place = message * 100_000 + domain + 1
+    expired = a.reason[rows] == EXPIRED
+    final = (a.status[rows] != DEFERRED) & ~expired
+    first_final = np.zeros(len(rows), bool)
+    first_final[_first(place, final)] = True
+    begins = np.zeros(len(rows), bool)
+    _, once = np.unique(np.stack([place, run]), axis=1, return_index=True)
+    begins[once] = True
+    kept = np.flatnonzero(begins | first_final)
+    status = np.choose(a.status[rows], [_STATUS[k] for k in (SENT, DEFERRED, FAILED)])
+    status = np.where(expired, L.EXPIRED, status)
+    out = np.empty((len(ATTEMPTS), len(kept)), np.int64)
+    message = message[kept]
+    out[0] = a.ms[rows][kept] * 1000
+    out[1] = kept + 1
+    out[2] = SERVER
+    out[3] = message + 1
+    out[4] = site.messages.client[message] + 1
+    out[5] = site.messages.account[message] + 1
+    out[6] = site.messages.sender[message] + 2
+    out[7] = domain[kept] + 2
+    out[8] = (a.run[rows] < 0)[kept]
+    out[9] = status[kept]
+    out[10] = np.choose(a.status[rows][kept], [_DSN_CLASS[k] for k in (SENT, DEFERRED, FAILED)])
+    out[11] = first_final[kept]
+    return Stitched(out)
+
+
+def _first(place: Ints, where: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Ints:
+    """Rows that are the first of their place among those `where`."""
+    rows = np.flatnonzero(where)
+    _, once = np.unique(place[rows], return_index=True)
+    found: Ints = rows[once]
+    return found
+
+
+def questions_of(site: Site, qtype: int) -> Ints:
+    """The questions of one type as events (14, n) with time, order, client and name, by time."""
+    q = site.queries
+    rows = np.flatnonzero(q.qtype == qtype)
+    out = np.zeros((len(L.COLUMNS), len(rows)), np.int64)
+    out[L.COL["ts"]] = q.ms[rows] * 1000
+    out[L.COL["line"]] = (1 << 40) + rows + 1
+    out[L.COL["client"]] = q.client[rows] + 1
+    out[L.COL["name"]] = q.name[rows] + 1
+    return out
+
+
+def logins_of(site: Site) -> Ints:
+    """The log-ins that succeeded as events (14, n), by time."""
+    rows = np.flatnonzero(site.logins.ok == 1)
+    out = np.zeros((len(L.COLUMNS), len(rows)), np.int64)
+    out[L.COL["ts"]] = site.logins.ms[rows] * 1000
+    out[L.COL["code"]] = np.where(site.logins.service[rows] == 1, L.KIND_IMAP_LOGIN, L.KIND_POP_LOGIN) | L.UTC << 28
+    out[L.COL["client"]] = site.logins.host[rows] + 1
+    out[L.COL["account"]] = site.logins.account[rows] + 1
+    return out
