@@ -16,7 +16,7 @@ _BASE = 1000
 
 
 class Records(NamedTuple):
-    """Delivery records: `first` and `count` places in `members`, rows of `Attempts`; the rest as of the first of them.
+    """Delivery records: `first` and `size` places in `members`, rows of `Attempts`; the rest as of the first of them.
 
     `message` whose; `place` of the domain in `Journal.domains`.
     """
@@ -30,7 +30,7 @@ class Records(NamedTuple):
     run: Ints
     took: Ints
     first: Ints
-    count: Ints
+    size: Ints
     members: Ints
 
 
@@ -79,7 +79,8 @@ class Journal:
     @cached_property
     def message_ids(self) -> list[str]:
         """Of each message its Message-ID without <>: no two alike."""
-        names = [n.partition(".")[0] or f"[{ip}]" for n, ip in zip(self.site.hosts.names, self.site.hosts.ips, strict=True)]
+        hosts = zip(self.site.hosts.names, self.site.hosts.ips, strict=True)
+        names = [name.partition(".")[0] or f"[{ip}]" for name, ip in hosts]
         numbers = np.arange(len(self.site.messages.ms), dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         numbers += np.uint64(self.site.seed & 0xFFFF_FFFF)
         rows = zip(numbers.tolist(), self.site.messages.client.tolist(), strict=True)
@@ -106,7 +107,8 @@ class Journal:
         rows = order[first]
         count = np.diff(np.append(first, len(order)))
         columns = (a.ms, message, place, a.tries, a.status, a.reason, a.run, a.took)
-        return Records(*(c[rows] for c in columns), first, count, order)
+        ms, message, place, tries, status, reason, run, took = (c[rows] for c in columns)
+        return Records(ms, message, place, tries, status, reason, run, took, first, count, order)
 
     def _long(self, order: Ints, keys: tuple[Ints, ...]) -> Ints:
         """Parts of records with many recipients: sendmail begins a new line where one would be too long for syslog."""
@@ -133,7 +135,8 @@ class Journal:
         np.maximum.at(ends, r.message, last)
         bounced = np.full(len(self.nrcpts), -1, np.int64)
         np.maximum.at(bounced, self.site.bounces.message, self.site.bounces.ms)
-        return np.where((open_ > 0) | (self.nrcpts == 0), -1, np.maximum(ends, bounced))
+        found: Ints = np.where((open_ > 0) | (self.nrcpts == 0), -1, np.maximum(ends, bounced))
+        return found
 
     @cached_property
     def reasons(self) -> Ints:
@@ -147,14 +150,16 @@ class Journal:
     @cached_property
     def expired(self) -> Ints:
         """Of each bounce whether the server gave up: the message was too old."""
-        return (self.reasons[self.site.bounces.recipient] == EXPIRED).astype(np.int64)
+        found: Ints = (self.reasons[self.site.bounces.recipient] == EXPIRED).astype(np.int64)
+        return found
 
     @cached_property
     def bounce_places(self) -> Ints:
         """Of each bounce the place of the domain that it goes to, -1 for one that nobody knows."""
         known = {domain: i for i, domain in enumerate(self.domains)}
         places = np.array([known.get(s.rpartition("@")[2], -1) for s in self.senders], np.int64)
-        return places[self.site.messages.sender[self.site.bounces.message]]
+        found: Ints = places[self.site.messages.sender[self.site.bounces.message]]
+        return found
 
     @cached_property
     def bounce_to(self) -> Ints:
@@ -167,7 +172,8 @@ class Journal:
         local = len(self.domains) - 1
         has = np.array([bool(x) for x in self.exchangers], bool)
         places = self.bounce_places
-        return ((places == local) | ((places >= 0) & has[places])).astype(np.int64)
+        found: Ints = ((places == local) | ((places >= 0) & has[places])).astype(np.int64)
+        return found
 
     @cached_property
     def bounce_ends(self) -> Ints:

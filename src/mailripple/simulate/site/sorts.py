@@ -37,8 +37,9 @@ class Named(NamedTuple):
 class Sort:
     """Lines of one sort.
 
-    `ms` (n,) UTC milliseconds; `texts` gives what stands behind the stamp, for rows in any order; `kind` L.KIND_* (0: no
-    event), `columns` the event's columns by their name in `layout.COLUMNS`, and `status`, `dsn`, `qtype`.
+    `ms` (n,) UTC milliseconds; `texts` gives what stands behind the stamp, for rows in any order; `kind` L.KIND_*, 0 for
+    no event; `columns` those of the event by their name in `layout.COLUMNS`, and `status`, `dsn`, `qtype`,
+    `recipients`.
     """
 
     ms: Ints

@@ -8,14 +8,14 @@ from mailripple.parse import layout as L
 from mailripple.simulate.columns import Ints
 from mailripple.simulate.site.sorts import Sort
 from mailripple.simulate.site.tables import Site
-from mailripple.simulate.site.text.questions import event_of, type_names
+from mailripple.simulate.site.text.questions import TYPES, event_of
 
 
 def bind_sorts(site: Site) -> list[Sort]:
     """A line each; the milliseconds follow the stamp."""
     q = site.queries
     ms = q.ms + site.dns_ahead_ms
-    types, ips, names = type_names(site, "TYPE"), site.hosts.ips, site.names.questions
+    ips, names = site.hosts.ips, site.names.questions
     at_server = site.hosts.ips[site.resolver]
     own = q.client == site.mail_server
     ports = 32768 + (q.ms * 7919 + q.name * 31) % 28_000
@@ -27,7 +27,7 @@ def bind_sorts(site: Site) -> list[Sort]:
         columns = (ms[at] % 1000, q.client[at], ports[at], q.name[at], q.qtype[at], edns[at])
         return [
             f".{milli:03d} queries: info: client @0x7f5d612f{4096 + port % 4096:04x} {ips[c]}#{port} ({names[n]}): "
-            f"query: {names[n]} IN {types[t]} {flags[e]} ({at_server})"
+            f"query: {names[n]} IN {TYPES[t]} {flags[e]} ({at_server})"
             for milli, c, port, n, t, e in zip(*(c.tolist() for c in columns), strict=True)
         ]
 

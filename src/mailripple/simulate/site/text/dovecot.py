@@ -111,4 +111,5 @@ class _sessions:  # noqa: N801 - a function with a table
     def __call__(self, row: int, ms: int, host: int) -> str:
         port = 32768 + row * 7919 % 28_000
         clock = (ms * 1000 + row % 1000) & 0xFFFF_FFFF_FFFF
-        return b64encode(clock.to_bytes(6, "little") + port.to_bytes(2, "little") + self._ips[host]).decode().rstrip("=")
+        name = clock.to_bytes(6, "little") + port.to_bytes(2, "little") + self._ips[host]
+        return b64encode(name).decode().rstrip("=")

@@ -145,7 +145,8 @@ class Sendmail:
 
         def texts(at: Ints) -> list[str]:
             found = []
-            for i, p, c, reason in zip(at.tolist(), pids[at].tolist(), f.client[at].tolist(), f.reason[at].tolist(), strict=True):
+            columns = (at, pids[at], f.client[at], f.reason[at])
+            for i, p, c, reason in zip(*(column.tolist() for column in columns), strict=True):
                 head = f"{self._head(p)}{ids[i]}: "
                 if reason == T.UNKNOWN_USER:
                     found.append(f"{head}<{to[i]}>... User unknown")
@@ -172,7 +173,7 @@ class Sendmail:
         end: dict[str, Ints | int | Named] = {
             "client": self._client(f.client), "queue": queue, "pid": pids, "recipients": 0,
             "sender": Named(j.senders, SENDER, f.sender),
-        }  # fmt: skip
+        }
         return [Sort(f.ms, texts, L.KIND_REJECT, reject), Sort(f.ms + 30, ends, L.KIND_FROM, end)]
 
     def _deliveries(self) -> Sort:
@@ -190,7 +191,7 @@ class Sendmail:
                 "name": Named(j.domains, NAME, r.place),
                 "queue": Named(self._ids, EXACT, r.message),
                 "sender": Named(["local", "esmtp"], SENDER, 1 - local.astype(np.int64)),
-                "recipients": r.count,
+                "recipients": r.size,
                 "pid": self._to_pids,
                 "relay": Named(j.exchanger_ips, ADDRESS, np.where(silent, len(j.exchanger_ips), r.place)),
             },
@@ -210,7 +211,8 @@ class Sendmail:
             zip(*(c.tolist() for c in columns), strict=True), to, strict=True
         ):
             owner = f"ctladdr=<{j.senders[s]}> ({_UID + s % 1000}/{_GID}), " if by[s] else ""
-            head = f"{self._head(pid)}{ids[k]}: to={whom}, {owner}delay={duration(late)}, xdelay={duration(took)}, mailer="
+            times = f"delay={duration(late)}, xdelay={duration(took)}"
+            head = f"{self._head(pid)}{ids[k]}: to={whom}, {owner}{times}, mailer="
             if place == here:
                 texts.append(f"{head}local, pri={p}, {self._local(reason)}")
             else:
@@ -222,9 +224,9 @@ class Sendmail:
         addresses, member = self.j.addresses, self.j.site.attempts.recipient[r.members]
         following = np.append(at + 1, 0)[:-1] % max(len(r.ms), 1)
         more = (following > at) & (r.message[following] == r.message[at]) & (r.place[following] == r.place[at])
-        more &= (r.ms[following] == r.ms[at]) & (r.reason[following] == r.reason[at]) & (r.count[at] > 1)
+        more &= (r.ms[following] == r.ms[at]) & (r.reason[following] == r.reason[at]) & (r.size[at] > 1)
         texts = []
-        for first, n, tail in zip(r.first[at].tolist(), r.count[at].tolist(), more.tolist(), strict=True):
+        for first, n, tail in zip(r.first[at].tolist(), r.size[at].tolist(), more.tolist(), strict=True):
             if n == 1:
                 texts.append(f"<{addresses[member[first]]}>")
             else:
@@ -253,7 +255,8 @@ class Sendmail:
         elif reason == T.EXPIRED:
             peer = f"{j.exchangers[place] or j.domains[place]}."
         if reason == T.ACCEPTED:
-            return f"relay={peer}, dsn={dsn}, stat=Sent (2.0.0 OK id={(row * 0x9E3779B1 + place) & 0xFFFFFFFF:08x} queued)"
+            answer = (row * 0x9E3779B1 + place) & 0xFFFFFFFF
+            return f"relay={peer}, dsn={dsn}, stat=Sent (2.0.0 OK id={answer:08x} queued)"
         whom = j.addresses[int(j.site.attempts.recipient[self._to.members[self._to.first[row]]])]
         text = text.format(a=whom, x=j.exchangers[place], d=j.domains[place])
         if not text.startswith(("stat=", "reply=")):
@@ -284,21 +287,25 @@ class Sendmail:
                 result = "local, pri=30000, dsn=2.0.0, stat=Sent"
                 domain = j.senders[s].rpartition("@")[2]
                 if not good:
-                    result = f"esmtp, pri=30000, relay={domain}, dsn=5.1.2, stat=Host unknown (Name server: {domain}: host not found)"
+                    why = f"Host unknown (Name server: {domain}: host not found)"
+                    result = f"esmtp, pri=30000, relay={domain}, dsn=5.1.2, stat={why}"
                 elif not here:
-                    result = f"esmtp, pri=30000, relay={self._peers[place]}, dsn=2.0.0, stat=Sent (2.0.0 OK id={i:08x} queued)"
-                texts.append(f"{self._head(p)}{ids[i]}: to=<{j.senders[s]}>, delay=00:00:00, xdelay=00:00:00, mailer={result}")
+                    answer = f"Sent (2.0.0 OK id={i:08x} queued)"
+                    result = f"esmtp, pri=30000, relay={self._peers[place]}, dsn=2.0.0, stat={answer}"
+                head = f"{self._head(p)}{ids[i]}: to=<{j.senders[s]}>, delay=00:00:00, xdelay=00:00:00"
+                texts.append(f"{head}, mailer={result}")
             return texts
 
         new, old = Named(ids, EXACT), Named(self._ids, EXACT, b.message)
-        notice: dict[str, Ints | int | Named] = {"queue": old, "link": new, "pid": pids, "status": j.expired * L.EXPIRED}
+        status = j.expired * L.EXPIRED
+        notice: dict[str, Ints | int | Named] = {"queue": old, "link": new, "pid": pids, "status": status}
         domains = [s.rpartition("@")[2] for s in j.senders]
         to: dict[str, Ints | int | Named] = {
             "status": np.where(well, L.SENT, L.BOUNCED), "dsn": np.where(well, 2, 5), "queue": new, "recipients": 1,
             "name": Named(domains, NAME, j.bounce_to), "pid": pids,
             "sender": Named(["local", "esmtp"], SENDER, 1 - local.astype(np.int64)),
             "relay": Named(j.exchanger_ips, ADDRESS, np.where(well & ~local, j.bounce_places, len(j.exchanger_ips))),
-        }  # fmt: skip
+        }
         return [Sort(b.ms, told, L.KIND_DSN, notice), Sort(j.bounce_ends, sent, L.KIND_TO, to)]
 
     def _last_run(self) -> Ints:
