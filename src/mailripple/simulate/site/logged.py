@@ -17,12 +17,15 @@ from mailripple.simulate.site.journal import Journal
 from mailripple.simulate.site.sorts import Key, Sort, Stamp, log_events
 from mailripple.simulate.site.tables import Site
 from mailripple.simulate.site.text.bind import bind_sorts
+from mailripple.simulate.site.text.dnsmasq import dnsmasq_sorts
 from mailripple.simulate.site.text.dovecot import dovecot_sorts
+from mailripple.simulate.site.text.postfix import Postfix
 from mailripple.simulate.site.text.sendmail import Sendmail
+from mailripple.simulate.site.text.unbound import epoch, unbound_sorts
 from mailripple.simulate.stamps import named, rfc3164
 
-MTAS = ("sendmail",)
-RESOLVERS = ("bind",)
+MTAS = ("sendmail", "postfix")
+RESOLVERS = ("bind", "unbound", "dnsmasq")
 MAIL, POP, QUERIES = "mail.log", "pop.log", "queries.log"
 _SYSLOG = Stamp(rfc3164, 1000)
 
@@ -51,6 +54,8 @@ def mail_logs(site: Site, mta: str) -> list[Log]:
     journal = Journal(site)
     if mta == "sendmail":
         return [Log(MAIL, [*Sendmail(journal).sorts(), *dovecot_sorts(journal)], _SYSLOG, journal.host)]
+    if mta == "postfix":
+        return [Log(MAIL, [*Postfix(journal).sorts(), *dovecot_sorts(journal)], _SYSLOG, journal.host)]
     raise UsageError(f"no mail server {mta!r}", where="--mta", todo="use one of: " + ", ".join(MTAS))
 
 
@@ -58,6 +63,10 @@ def dns_log(site: Site, dns: str) -> Log:
     """The name server's query log, by its own clock."""
     if dns == "bind":
         return Log(QUERIES, bind_sorts(site), Stamp(named, 1), "", site.dns_ahead_ms)
+    if dns == "unbound":
+        return Log(QUERIES, unbound_sorts(site), Stamp(epoch, 1000), "", site.dns_ahead_ms)
+    if dns == "dnsmasq":
+        return Log(QUERIES, dnsmasq_sorts(site), _SYSLOG, "", site.dns_ahead_ms)
     raise UsageError(f"no name server {dns!r}", where="--dns", todo="use one of: " + ", ".join(RESOLVERS))
 
 

@@ -37,8 +37,8 @@ class Named(NamedTuple):
 class Sort:
     """Lines of one sort.
 
-    `ms` (n,) UTC milliseconds; `texts` gives what stands behind the stamp, for rows in any order; `kind` L.KIND_*, 0 for
-    no event; `columns` those of the event by their name in `layout.COLUMNS`, and `status`, `dsn`, `qtype`,
+    `ms` (n,) UTC milliseconds; `texts` gives what stands behind the stamp, for rows in any order; `kind` L.KIND_*, or
+    0: no event; `columns` those of the event by their name in `layout.COLUMNS`, and `status`, `dsn`, `qtype`,
     `recipients`.
     """
 

@@ -86,7 +86,7 @@ class Sendmail:
         """Who authenticates: over TLS, on the port for submissions."""
         m = self.j.site.messages
         rows = np.flatnonzero(m.account >= 0)
-        ms, client, account, pids = m.ms[rows] - 40, m.client[rows], m.account[rows], self._session[rows]
+        ms, client, account, pids = m.ms[rows], m.client[rows], m.account[rows], self._session[rows]
 
         def tls(at: Ints) -> list[str]:
             found = zip(pids[at].tolist(), client[at].tolist(), strict=True)
