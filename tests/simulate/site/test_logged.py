@@ -69,8 +69,8 @@ def test_a_mail_log_parsed_is_its_events(mta: str, seed: int) -> None:
     site = small_site(seed, zone=("Asia/Tokyo", "Europe/Berlin", "America/New_York")[seed - 1])
     parser = Parser(program(), SEED)
     real = [parsed(parser, text_of(site, log), site, log.file) for log in logged.mail_logs(site, mta)]
-    for column in real:
-        column[L.COL["line"]] += 1 << 40
+    for source, columns in enumerate(real, 1):
+        columns[L.COL["line"]] += source << 40
     together = np.concatenate(real, axis=1)
     together = together[:, np.argsort(together[L.COL["ts"]], kind="stable")]
     assert_same(together, logged.mail_events(site, mta, parser.key))

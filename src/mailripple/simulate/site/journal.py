@@ -148,6 +148,23 @@ class Journal:
         return found
 
     @cached_property
+    def lost_in_run(self) -> Ints:
+        """Of each recipient the queue run in which it failed for good, -1 for none."""
+        a = self.site.attempts
+        found = np.full(len(self.site.recipients.message), -1, np.int64)
+        lost = a.status == FAILED
+        found[a.recipient[lost]] = a.run[lost]
+        return found
+
+    @cached_property
+    def last_run(self) -> Ints:
+        """Of each message the last queue run that tried it, -1 for none."""
+        a = self.site.attempts
+        found = np.full(len(self.nrcpts), -1, np.int64)
+        np.maximum.at(found, self.site.recipients.message[a.recipient], a.run)
+        return found
+
+    @cached_property
     def expired(self) -> Ints:
         """Of each bounce whether the server gave up: the message was too old."""
         found: Ints = (self.reasons[self.site.bounces.recipient] == EXPIRED).astype(np.int64)

@@ -19,12 +19,13 @@ from mailripple.simulate.site.tables import Site
 from mailripple.simulate.site.text.bind import bind_sorts
 from mailripple.simulate.site.text.dnsmasq import dnsmasq_sorts
 from mailripple.simulate.site.text.dovecot import dovecot_sorts
+from mailripple.simulate.site.text.exim import Exim, spaced
 from mailripple.simulate.site.text.postfix import Postfix
 from mailripple.simulate.site.text.sendmail import Sendmail
 from mailripple.simulate.site.text.unbound import epoch, unbound_sorts
 from mailripple.simulate.stamps import named, rfc3164
 
-MTAS = ("sendmail", "postfix")
+MTAS = ("sendmail", "postfix", "exim")
 RESOLVERS = ("bind", "unbound", "dnsmasq")
 MAIL, POP, QUERIES = "mail.log", "pop.log", "queries.log"
 _SYSLOG = Stamp(rfc3164, 1000)
@@ -56,6 +57,9 @@ def mail_logs(site: Site, mta: str) -> list[Log]:
         return [Log(MAIL, [*Sendmail(journal).sorts(), *dovecot_sorts(journal)], _SYSLOG, journal.host)]
     if mta == "postfix":
         return [Log(MAIL, [*Postfix(journal).sorts(), *dovecot_sorts(journal)], _SYSLOG, journal.host)]
+    if mta == "exim":
+        main = Log(MAIL, Exim(journal).sorts(), Stamp(spaced, 1000), "")
+        return [main, Log(POP, dovecot_sorts(journal), _SYSLOG, journal.host)]
     raise UsageError(f"no mail server {mta!r}", where="--mta", todo="use one of: " + ", ".join(MTAS))
 
 

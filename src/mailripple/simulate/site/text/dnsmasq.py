@@ -24,7 +24,8 @@ def dnsmasq_sorts(site: Site) -> list[Sort]:
     q, names, ips = site.queries, site.names.questions, site.hosts.ips
     ms = q.ms + site.dns_ahead_ms
     fresh = np.zeros(len(q.ms), bool)
-    fresh[np.unique((q.ms // _HOUR_MS * len(QTYPES) + q.qtype) * max(len(names), 1) + q.name, return_index=True)[1]] = True
+    question_in_hour = (q.ms // _HOUR_MS * len(QTYPES) + q.qtype) * max(len(names), 1) + q.name
+    fresh[np.unique(question_in_hour, return_index=True)[1]] = True
     asked = np.flatnonzero(fresh)
 
     def question(at: Ints) -> list[str]:

@@ -16,7 +16,8 @@ _PIDS = {"smtpd": 2_000, "cleanup": 100_000, "smtp": 200_000, "local": 400_000, 
 _INODE = 0x17000
 Columns = dict[str, "Ints | int | Named"]
 _RCPT = "(in reply to RCPT TO command)"
-#: Result by reason: status, dsn, has a connection, text; {a} recipient, {x} exchanger, {p} it and its address, {d} domain.
+#: Result by reason: status, dsn, is there a connection, text; {a} recipient, {x} exchanger, {p} it and its address,
+#: {d} domain.
 RESULTS: dict[int, tuple[int, str, bool, str]] = {
     T.ACCEPTED: (L.SENT, "2.0.0", True, "sent (250 2.0.0 OK id={id:08x} queued)"),
     T.GREYLISTED: (
@@ -183,9 +184,8 @@ class Postfix:
             "queue": Named(self._ids, EXACT, r.message), "recipients": 1, "pid": pids,
             "relay": Named(j.exchanger_ips, ADDRESS, np.where(connected, r.place, len(j.exchanger_ips))),
         }
-        return [
-            self._unconnected(pids), Sort(r.ms, lambda at: self._to_texts(at, pids), L.KIND_TO, columns), self._expired()
-        ]
+        to = Sort(r.ms, lambda at: self._to_texts(at, pids), L.KIND_TO, columns)
+        return [self._unconnected(pids), to, self._expired()]
 
     def _unconnected(self, pids: Ints) -> Sort:
         """What the client of SMTP says of a server that cannot be reached, once for all recipients there."""
@@ -216,9 +216,11 @@ class Postfix:
             else:
                 daemon, peer = "smtp", self._peers[place]
                 relay = f"{peer}:25" if connected else "none"
-                text = text.format(a=to, x=j.exchangers[place], p=peer, d=j.domains[place], id=(i * 0x9E3779B1) & 0xFFFFFFFF)
-            before = delay - took
-            delays = f"{_delay(max(before - 60, 0))}/{_delay(min(before, 60))}/{_delay(took * 3 // 5)}/{_delay(took - took * 3 // 5)}"
+                answer = (i * 0x9E3779B1) & 0xFFFFFFFF
+                text = text.format(a=to, x=j.exchangers[place], p=peer, d=j.domains[place], id=answer)
+            before, connecting = delay - took, took * 3 // 5
+            parts = (max(before - 60, 0), min(before, 60), connecting, took - connecting)
+            delays = "/".join([_delay(part) for part in parts])
             head = f"{self._head(daemon, pid)}{self._ids[k]}: to=<{to}>, relay={relay}"
             texts.append(f"{head}, delay={_delay(delay)}, delays={delays}, dsn={dsn}, status={text}")
         return texts
@@ -233,8 +235,8 @@ class Postfix:
 
         def texts(at: Ints) -> list[str]:
             found = zip(message[at].tolist(), j.site.messages.sender[message[at]].tolist(), strict=True)
-            head = self._head("qmgr", _QMGR)
-            return [f"{head}{self._ids[k]}: from=<{j.senders[s]}>, status=expired, returned to sender" for k, s in found]
+            head, what = self._head("qmgr", _QMGR), "status=expired, returned to sender"
+            return [f"{head}{self._ids[k]}: from=<{j.senders[s]}>, {what}" for k, s in found]
 
         columns: Columns = {"queue": Named(self._ids, EXACT, message), "status": L.EXPIRED, "pid": _QMGR}
         return Sort(r.ms[rows], texts, L.KIND_TO, columns)

@@ -267,7 +267,7 @@ class Sendmail:
         """What the server sends back: the line that announces it, and its own delivery."""
         j, b = self.j, self.j.site.bounces
         reason = j.reasons[b.recipient]
-        pids = self._delivering(b.message, self._last_run()[b.recipient])
+        pids = self._delivering(b.message, self.j.lost_in_run[b.recipient])
         ids = self._queue_ids(b.ms, np.arange(len(b.ms)) * 7 + 3, pids)
         local = j.bounce_places == len(j.domains) - 1
         well = j.bounce_deliverable == 1
@@ -307,11 +307,3 @@ class Sendmail:
             "relay": Named(j.exchanger_ips, ADDRESS, np.where(well & ~local, j.bounce_places, len(j.exchanger_ips))),
         }
         return [Sort(b.ms, told, L.KIND_DSN, notice), Sort(j.bounce_ends, sent, L.KIND_TO, to)]
-
-    def _last_run(self) -> Ints:
-        """Of each recipient the queue run in which it failed for good, -1 for none."""
-        a = self.j.site.attempts
-        found = np.full(len(self.j.site.recipients.message), -1, np.int64)
-        lost = a.status == T.FAILED
-        found[a.recipient[lost]] = a.run[lost]
-        return found
