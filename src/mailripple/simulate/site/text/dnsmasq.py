@@ -26,6 +26,7 @@ def dnsmasq_sorts(site: Site) -> list[Sort]:
     fresh = np.zeros(len(q.ms), bool)
     question_in_hour = (q.ms // _HOUR_MS * len(QTYPES) + q.qtype) * max(len(names), 1) + q.name
     fresh[np.unique(question_in_hour, return_index=True)[1]] = True
+    fresh |= q.rcode == _SERVFAIL  # that is not kept
     asked = np.flatnonzero(fresh)
 
     def question(at: Ints) -> list[str]:

@@ -60,8 +60,10 @@ class Exim:
         self.j = journal
         hosts, m = journal.site.hosts, journal.site.messages
         names = [name and f"{name} " for name in hosts.names]
-        helos = [f"({name.partition('.')[0] or 'localhost'})" for name in hosts.names]
-        self._clients = [f"H={n}{h} [{ip}]" for n, h, ip in zip(names, helos, hosts.ips, strict=True)]
+        helos = [f"({name.partition('.')[0] or 'localhost'}) " for name in hosts.names]
+        rows = zip(names, helos, hosts.ips, hosts.kinds, strict=True)
+        # A server says its full name, and where that is the name of its address it is written once.
+        self._clients = [f"H={n}{'' if n and kind == 'outside-server' else h}[{ip}]" for n, h, ip, kind in rows]
         self._peers = [f"H={x} [{ip}]" for x, ip in zip(journal.exchangers, journal.exchanger_ips, strict=True)]
         self._peers.append("")  # of no one
         self._session = journal.pids(journal.slots[0], 0)
@@ -198,7 +200,7 @@ class Exim:
         def texts(at: Ints) -> list[str]:
             columns = (pids[at], r.message[row[at]], member[at], r.place[row[at]])
             return [
-                f" [{p}] {self._ids[k]} == {j.addresses[whom]} {_ROUTED} defer (-53): retry time not reached for any "
+                f" [{p}] {self._ids[k]} == {j.addresses[whom]} {_ROUTED} defer (-54): retry time not reached for any "
                 f"host for '{j.domains[place]}'"
                 for p, k, whom, place in zip(*(c.tolist() for c in columns), strict=True)
             ]
