@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -40,6 +42,16 @@ def small_site(seed: int, *, messages: int = 300, zone: str = "Asia/Tokyo", ahea
         attempts=attempts, bounces=_bounces(m, r, attempts), refusals=_refusals(rng, hosts, names),
         logins=_logins(rng), queries=_queries(rng, names, clients), runs=runs, dns_ahead_ms=ahead,
     )  # fmt: skip
+
+
+def moved(site: T.Site, start: int) -> T.Site:
+    """The same site at another time; `start` UTC ms."""
+    by = start - site.start
+    tables: dict[str, Any] = {}
+    for name in ("messages", "attempts", "bounces", "refusals", "logins", "queries"):
+        table = getattr(site, name)
+        tables[name] = table._replace(ms=table.ms + by)
+    return replace(site, start=start, end=site.end + by, runs=site.runs + by, **tables)
 
 
 def _names() -> T.Names:
