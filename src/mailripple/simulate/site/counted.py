@@ -1,8 +1,8 @@
 """What must be counted in the logs of a Site: from its tables, by the definitions of the counts, not from any text.
 
 Some counts hang on the software: sendmail writes one delivery record for all recipients at a destination, Postfix
-and Exim one for each; Postfix ends a message that is too old with a record of its own; Exim says which queue runs
-left a recipient alone.
+and Exim one for each.  Of a message that is too old Exim says that each recipient failed, Postfix that the message
+did, sendmail sends its notice only.  Exim says which queue runs left a recipient alone.
 """
 
 from __future__ import annotations
@@ -43,11 +43,13 @@ def counts_of(site: T.Site, mta: str) -> dict[str, int]:
         **_sessions(site),
         **_questions(site),
     }
+    if mta != "exim":  # the last attempt is deferred like those before
+        counts["N_SD"] += int(expired.sum())
+        counts["N_SX"] -= int(expired.sum())
     if mta == "postfix":
         old = np.stack([records.message[told][expired], records.run[told][expired]])
         given_up = np.unique(old, axis=1).shape[1]
-        counts["N_SD"] += int(expired.sum())
-        counts["N_SX"] += given_up - int(expired.sum())
+        counts["N_SX"] += given_up
         counts["N_to"] += given_up
     if mta == "exim":
         runs = np.sort(site.runs)

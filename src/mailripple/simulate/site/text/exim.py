@@ -41,10 +41,10 @@ RESULTS: dict[int, tuple[int, str, str]] = {
     T.UNKNOWN_USER: (L.BOUNCED, "**", f"{_ROUTED} {{h}}: {_SAID} 550 5.1.1 <{{a}}>... User unknown"),
     T.UNKNOWN_HOST: (L.BOUNCED, "**", "Unrouteable address"),
     T.REJECTED: (L.BOUNCED, "**", f"{_ROUTED} {{h}}: {_SAID} 554 5.7.1 <{{a}}>: Message rejected"),
-    T.EXPIRED: (L.EXPIRED, "**", f"{_ROUTED} {{h}}: retry timeout exceeded"),
+    T.EXPIRED: (L.EXPIRED, "**", "retry timeout exceeded"),
 }
 #: Reasons whose line names the server in a way that is read as the other side of the connection.
-_NAMED = (T.ACCEPTED, T.UNKNOWN_USER, T.REJECTED, T.EXPIRED)
+_NAMED = (T.ACCEPTED, T.UNKNOWN_USER, T.REJECTED)
 _REFUSED = {T.UNKNOWN_USER: "Unrouteable address", T.GREYLISTED: "greylisted, please come back in 00:05:00"}
 
 
@@ -177,7 +177,7 @@ class Exim:
                 continue
             answer = (k * 0x9E3779B1 + place) & 0xFFFFFFFF
             text = text.format(a=to, h=self._peers[place], d=j.domains[place], id=answer)
-            gap = ": " if reason == T.UNKNOWN_HOST else " "
+            gap = ": " if reason in (T.UNKNOWN_HOST, T.EXPIRED) else " "
             texts.append(f" [{pid}] {self._ids[k]} {'->' if also else sign} {to}{gap}{text}")
         return texts
 
@@ -287,7 +287,7 @@ def _at_home(reason: int, to: str) -> str:
     if reason < T.UNKNOWN_USER:
         return f"== {to} R=localuser T=local_delivery defer (-1): mailbox is locked"
     if reason == T.EXPIRED:
-        return f"** {to} R=localuser T=local_delivery: retry timeout exceeded"
+        return f"** {to}: retry timeout exceeded"
     return f"** {to}: Unrouteable address"
 
 

@@ -30,7 +30,8 @@ _RESULTS: dict[int, tuple[int, str, str]] = {
     T.UNKNOWN_USER: (L.BOUNCED, "5.1.1", "reply=550 5.1.1 <{a}>... User unknown, stat=User unknown"),
     T.UNKNOWN_HOST: (L.BOUNCED, "5.1.2", "stat=Host unknown (Name server: {d}: host not found)"),
     T.REJECTED: (L.BOUNCED, "5.7.1", "reply=554 5.7.1 <{a}>: Message rejected, stat=Service unavailable"),
-    T.EXPIRED: (L.EXPIRED, "5.4.7", "stat=Cannot send message for 5 days"),
+    # Of a message that is too old the last attempt is logged like any other; that it was given up says its notice.
+    T.EXPIRED: (L.DEFERRED, "4.4.1", "stat=Deferred: Connection timed out with {x}."),
 }
 _NOTICES = {
     T.UNKNOWN_HOST: "DSN: Host unknown (Name server: {d}: host not found)",
@@ -180,7 +181,7 @@ class Sendmail:
         r, j = self._to, self.j
         local = r.place == len(j.domains) - 1
         results = np.array([(_RESULTS[k][0], int(_RESULTS[k][1][0])) for k in sorted(_RESULTS)], np.int64)
-        silent = local | np.isin(r.reason, (T.NO_SERVER, T.UNKNOWN_HOST, T.EXPIRED))
+        silent = local | np.isin(r.reason, (T.NO_SERVER, T.UNKNOWN_HOST))
         return Sort(
             r.ms,
             self._delivery_texts,
@@ -240,9 +241,7 @@ class Sendmail:
             return "dsn=2.0.0, stat=Sent"
         if reason == T.UNKNOWN_USER:
             return "dsn=5.1.1, stat=User unknown"
-        if reason == T.EXPIRED:
-            return "dsn=5.4.7, stat=Cannot send message for 5 days"
-        if reason > T.UNKNOWN_USER:
+        if T.UNKNOWN_USER < reason < T.EXPIRED:
             return f"dsn={_RESULTS[reason][1]}, stat=Service unavailable"
         return f"dsn={_RESULTS[reason][1]}, stat=Deferred: local mailer (/usr/bin/procmail) exited with EX_TEMPFAIL"
 
@@ -252,8 +251,6 @@ class Sendmail:
         peer = self._peers[place]
         if reason in (T.NO_SERVER, T.UNKNOWN_HOST):
             peer = j.domains[place]
-        elif reason == T.EXPIRED:
-            peer = f"{j.exchangers[place] or j.domains[place]}."
         if reason == T.ACCEPTED:
             answer = (row * 0x9E3779B1 + place) & 0xFFFFFFFF
             return f"relay={peer}, dsn={dsn}, stat=Sent (2.0.0 OK id={answer:08x} queued)"
