@@ -30,6 +30,25 @@ def test_the_command_it_names_gives_the_same_report(tmp_path: Path) -> None:
     assert found["totals"]["N_from"] == json.loads((tmp_path / "truth.json").read_text())["counts"]["N_from"]
 
 
+def test_a_campus_is_written_and_read(tmp_path: Path) -> None:
+    """The `mailripple report` line for a campus reads the logs of the servers that were asked for."""
+    wanted = ("--days", "1", "--clients", "60", "--mta", "exim", "--dns", "unbound", "--seed", "4")
+    told = call("simulate", "campus-quiet", "--out", tmp_path, *wanted).out
+    found = json.loads(call("report", "--json", *told.split("mailripple report ")[1].split()).out)
+    truth = json.loads((tmp_path / "truth.json").read_text())
+    assert (truth["mta"], truth["dns"], sorted(truth["lines"])) == ("exim", "unbound", ["mail.log", "pop.log", "queries.log"])
+    assert found["totals"]["N_from"] == truth["counts"]["N_from"]
+
+
+def test_options_of_the_other_sort_of_scenario(tmp_path: Path) -> None:
+    """A campus has no `--gap`, the paper's day no `--mta`: an error, status 2, and the scenarios are all listed."""
+    for arguments in (("campus", "--gap", "11:00-12:00"), ("paper-day", "--mta", "exim")):
+        assert call("simulate", *arguments, "--out", tmp_path / "x").code == 2
+    assert not (tmp_path / "x").exists()
+    listed = call("simulate", "--list").out
+    assert all(name in listed for name in ("paper-day", "campus", "campus-quiet"))
+
+
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     """--out under a file is an error in four lines, status 3."""
     (tmp_path / "file").write_text("")

@@ -219,17 +219,34 @@ def demo(out: Path, seed: int) -> None:
 @click.option("--queue-runners", metavar="N", default=1, type=int, help="Queue runners, evenly out of step (1).")
 @click.option("--queue-spread", metavar="MINUTES", type=float, help="How long a queue run takes (default: drawn).")
 @click.option("--queue-jitter", metavar="MINUTES", default=0.0, type=float, help="How far runs start off their time.")
-def simulate(scenario: str | None, list_: bool, out: Path | None, seed: int, **variant: Any) -> None:
+@click.option("--days", metavar="D", type=click.IntRange(1), help="Campus: how many days (default: the scenario's).")
+@click.option("--clients", metavar="K", type=click.IntRange(1), help="Campus: how many PCs (default: the scenario's).")
+@click.option("--mta", type=click.Choice(["sendmail", "postfix", "exim"]), help="Campus: the mail server (sendmail).")
+@click.option("--dns", type=click.Choice(["bind", "unbound", "dnsmasq"]), help="Campus: the name server (bind).")
+def simulate(scenario: str | None, list_: bool, out: Path | None, seed: int, **options: Any) -> None:
     """Make the logs of SCENARIO, and truth.json with what really happened; without it, list the scenarios."""
-    from mailripple.demo import list_scenarios, run_simulation
+    from mailripple.demo import Campus, is_campus, list_scenarios, run_campus, run_simulation
     from mailripple.simulate.scenario import Variant
+
+    campus = Campus(*(options.pop(name) for name in ("days", "clients", "mta", "dns")))
+    variant = Variant(**options)
 
     if scenario is None or list_:
         list_scenarios()
     elif out is None:
         raise UsageError("no folder given", where="--out", todo=f"mailripple simulate {scenario} --out DIR")
+    elif is_campus(scenario):
+        if variant != Variant():
+            raise UsageError(f"{scenario} has other options", where="simulate", todo="--days, --clients, --mta, --dns")
+        run_campus(scenario, out, seed, campus)
+    elif campus != Campus():
+        raise UsageError(
+            f"{scenario} is a single day of one mail server",
+            where="--days, --clients, --mta, --dns",
+            todo="leave them out, or `mailripple simulate campus`",
+        )
     else:
-        run_simulation(scenario, out, seed, Variant(**variant))
+        run_simulation(scenario, out, seed, variant)
 
 
 def _options(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,23 @@ from mailripple.outputs.safe import shown
 from mailripple.outputs.write import writing
 from mailripple.reporting import report
 from mailripple.simulate.scenario import Variant, scenarios
+from mailripple.simulate.site.generate import make_site
+from mailripple.simulate.site.scene import site_scene, site_scenes
+from mailripple.simulate.site.write import write_site
 from mailripple.simulate.write import MAIL, QUERIES, TRUTH, simulate
 
 SCENARIO = "paper-day"
 PAGE = "report.html"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Campus:
+    """What is asked of a campus; None: as the scenario says, sendmail, BIND."""
+
+    days: int | None = None
+    clients: int | None = None
+    mta: str | None = None
+    dns: str | None = None
 
 
 def list_scenarios() -> None:
@@ -22,6 +36,26 @@ def list_scenarios() -> None:
     with writing("stdout"):
         for scene in scenarios():
             print(f"{scene.id}  {scene.title}")
+        for site in site_scenes().values():
+            print(f"{site.id}  {site.title}")
+
+
+def is_campus(name: str) -> bool:
+    """Is that a scenario of a campus over days?"""
+    return name in site_scenes()
+
+
+def run_campus(name: str, out: Path, seed: int, campus: Campus) -> None:
+    """Write the logs of a campus into `out`, and say how to read them.  Raises UsageError, OutputError."""
+    site = make_site(site_scene(name), seed, days=campus.days, clients=campus.clients)
+    truth = write_site(site, out, mta=campus.mta or "sendmail", dns=campus.dns or "bind")
+    made = ", ".join(f"{lines:,} lines of {file}" for file, lines in truth["lines"].items())
+    logs = " ".join(shown(str(out / file)) for file in truth["lines"])
+    year = datetime.fromtimestamp(site.start / 1000, site.zone).year
+    print(
+        f"{made}, and {TRUTH} are in {shown(str(out))}\n"
+        f"Read them: mailripple report --tz {truth['time_zone']} --year {year} {logs}"
+    )
 
 
 def run_simulation(name: str, out: Path, seed: int, variant: Variant) -> None:
