@@ -168,6 +168,8 @@ def attack_all(
     hosts = rng.permutation(net.of["pc"][: max(1, len(net.of["pc"]) * 4 // 5)]).tolist()
     written = {int(d.messages.client[0]): d.recipients.domain for d in drafts if len(d.messages.ms)}
     accounts = rng.permutation(len(net.names.accounts)).tolist()
+    if sum(attack.hosts for attack in wanted) > len(hosts):
+        raise UsageError("more attacks than computers", where="--clients", todo="give more computers")
     for attack in wanted:
         for _ in range(attack.hosts):
             number = first + len(causes)
@@ -186,7 +188,8 @@ def attack_all(
             known = known[known >= 0] if np.any(known >= 0) else rng.integers(*KNOWN, 30)
             client: Ints = np.full(len(at), host)
             if attack.path == "account":
-                outside = rng.choice(net.of["outside-client"], attack.clients, replace=False)
+                some = net.of["outside-client"]
+                outside = rng.choice(some, min(attack.clients, len(some)), replace=False)
                 client, host = rng.choice(outside, len(at)), -1
             senders = _senders(net, attack, number, account, rng)
             fresh = rng.integers(*TARGETS, 20_000)
