@@ -6,8 +6,8 @@ import math
 from collections import Counter
 
 import pytest
-
 from benchmarks.evaluate import evaluate, numbers, tuned
+
 from mailripple.evaluate import grid, tables
 from mailripple.evaluate.measure import accomplices_of, guilty_of, kinds_of, measure
 from mailripple.evaluate.peers import PEERS

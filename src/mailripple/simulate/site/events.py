@@ -29,7 +29,7 @@ def attempts_of(site: Site) -> Stitched:
     One row for the first record of each attempt at a destination, and for the first that is final.
     """
     a = site.attempts
-    rows = np.lexsort((a.recipient, a.ms))
+    rows = np.lexsort((a.recipient, a.status, a.ms))
     recipient, run = a.recipient[rows], a.run[rows]
     message, domain = site.recipients.message[recipient], site.recipients.domain[recipient]
     place = message * 100_000 + domain + 1
