@@ -202,6 +202,36 @@ def demo(out: Path, seed: int) -> None:
 
 
 @cli.command()
+@click.argument("logs", nargs=-1)
+@click.option("--logs", "own", is_flag=True, help="What follows are logs of your own: mailers are put into these.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="Another seed, another campus.")
+@_JSON
+@_reading
+def selftest(
+    logs: tuple[str, ...], seed: int, json_: str | None, rejects: str | None, **reading: Any
+) -> None:
+    """Plant mailers on a made-up campus, or in LOGS of your own, and say which are found.
+
+    Ends with status 1 if one is missed or somebody is accused wrongly.
+    """
+    from mailripple.evaluate import selftest as testing
+
+    del rejects
+    if reading.pop("own") and not logs:
+        raise click.UsageError("--logs: name a mail log")
+    lines = testing.selftest_logs(logs, _options(**reading), seed) if logs else testing.selftest(seed)
+    if json_ is not None:
+        import msgspec
+
+        from mailripple.outputs.write import write_whole
+
+        write_whole(json_, msgspec.json.encode(testing.as_json(lines)) + b"\n")
+    else:
+        click.echo(testing.as_text(lines))
+    raise SystemExit(0 if all(line.good for line in lines) else 1)
+
+
+@cli.command()
 @click.argument("scenario", required=False)
 @click.option("--list", "list_", is_flag=True, help="Name the scenarios.")
 @click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Folder for the logs and truth.json.")

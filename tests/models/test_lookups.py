@@ -80,7 +80,7 @@ def reference(asked: list[Question]) -> dict[int, tuple[int, float]]:
         if names:
             cell = cell_of((q.ts - last[q.client]) // SECOND)
             ratios = [max(math.log(max(mailer_mass(cell, r), 1e-300) / null_mass(cell)) + NEW, -20) for r in RATES]
-            ratios.append(NEW - math.log(GOES_ON) if edges(cell)[1] <= AT_ONCE_S else -20)
+            ratios.append(-math.log(GOES_ON) if edges(cell)[1] <= AT_ONCE_S else -20)
             sums = [min(max(s, 0) + r, math.log(1e12)) for s, r in zip(sums, ratios, strict=True)]
             most = max(most, math.log(sum(math.exp(s) for s in sums) / len(sums)))
         last[q.client] = q.ts

@@ -69,10 +69,10 @@ def _endless(cell: int) -> int:
     low, high = edges(cell)
     if low >= high:
         return 0
-    return fixed(-math.log(GOES_ON) + NEW) if high <= AT_ONCE_S else fixed(-20.0)
+    return fixed(-math.log(GOES_ON)) if high <= AT_ONCE_S else fixed(-20.0)
 
 
-#: log of the ratio for a name that is new, and (fixed point) for one that is asked again.
+#: log of the ratio for a name that is new (a list that is checked has no others), and, fixed point, for an old one.
 NEW = math.log((1 - MAILER_REPEATS) / (1 - REPEATS))
 AGAIN = fixed(math.log(MAILER_REPEATS / REPEATS))
 #: Streams: one for each rate, and the fast one without end.
