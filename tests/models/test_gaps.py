@@ -8,7 +8,6 @@ import pytest
 
 from mailripple.models.gaps import (
     AGAIN,
-    AT_ONCE_S,
     CELLS,
     GOES_ON,
     OCTAVES,
