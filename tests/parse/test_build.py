@@ -167,7 +167,7 @@ def test_another_source_is_another_code(tmp_path: Path, monkeypatch: pytest.Monk
 def test_another_constant_is_another_code() -> None:
     """What kernels import is part of what their code is made of: tables of numbers in other modules, and what these import."""
     found = {path.name for path in build.sources_of([lookups_kernel])}
-    assert {"lookups_kernel.py", "gaps.py", "logs.py", "sums_kernel.py", "messages_tables.py", "text.py", "tables.py"} <= found
+    assert {"lookups_kernel.py", "gaps.py", "logs.py", "sums_kernel.py", "messages_tables.py", "text.py"} <= found
     assert "cli.py" not in found
 
 
