@@ -17,7 +17,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from mailripple.evaluate import grid
-from mailripple.evaluate.measure import Outcome, measure
+from mailripple.evaluate.measure import Outcome, measure, verdicts
 from mailripple.evaluate.ours import ours
 from mailripple.evaluate.page import OURS, page
 from mailripple.evaluate.peers import PEERS
@@ -46,7 +46,7 @@ def try_seed(job: Job) -> dict[str, Outcome]:
     attacks = grid.attacks_of(seed)
     site = make_site(site_scene("campus"), seed, days=grid.DAYS, clients=clients, attacks=attacks)
     week = week_of(site)
-    out = {OURS: measure(site, ours(week))}
+    out = {OURS: measure(site, ours(week)) | {"verdicts": verdicts(site)}}
     for peer in PEERS:
         for limit in limits[peer.name]:
             out[f"{peer.name}@{limit:g}"] = measure(site, peer.rule(week, limit))

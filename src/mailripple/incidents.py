@@ -25,6 +25,10 @@ _WORDS = {
     "hijacked-relay": "relays mass mail",
     "bulk-sender": "sends bulk mail",
     "dns-anomaly": "asks for mail exchangers like a mailer",
+    "remote-outage": "could not be reached",
+    "greylisting": "makes new senders come again (greylisting)",
+    "dns-outage": "could reach nobody: the DNS or the line failed",
+    "closed-to-us": "takes no mail from us",
 }
 
 
@@ -58,12 +62,13 @@ class Incident:
     @property
     def id(self) -> str:
         """The same for the same subject in every run."""
-        return f"{self.kind}:{self.value}"
+        began = f"@{time_text(self.onset)[:16]}" if self.kind in ("domain", "server") else ""
+        return f"{self.kind}:{self.value}{began}"
 
     @property
     def sentence(self) -> str:
         """What is the matter, in one sentence without the time."""
-        subject = f"account {self.value}" if self.kind == "account" else self.value
+        subject = f"account {self.value}" if self.kind == "account" else self.value or "the mail server"
         return f"{subject} {_WORDS[self.verdict]}"
 
     @property
@@ -75,9 +80,11 @@ class Incident:
 
 def attribute(alarms: Sequence[Alarm], address: Callable[[int], str], text: Callable[[int], str]) -> list[Incident]:
     """One incident a subject, the gravest first; `address` and `text` give the texts of keys, inert."""
-    subjects: dict[tuple[bool, int], list[Alarm]] = {}
+    subjects: dict[tuple[str, int, int], list[Alarm]] = {}
     for alarm in alarms:
-        subjects.setdefault((alarm.account, alarm.key), []).append(alarm)
+        kind = alarm.kind or ("account" if alarm.account else "ip")
+        # Outages of one destination are stories of their own.
+        subjects.setdefault((kind, alarm.key, alarm.onset if alarm.kind else 0), []).append(alarm)
     found = [_incident(mine, address, text) for mine in subjects.values()]
     return sorted(found, key=lambda i: (-LEVELS.index(i.severity), -i.confidence, i.onset, i.kind, i.value))
 
@@ -88,9 +95,10 @@ def _incident(alarms: Sequence[Alarm], address: Callable[[int], str], text: Call
     evidence = mean_evidence([a.evidence for a in ranked])
     same = [a for a in ranked if a.level == first.level]
     login = next((a.login for a in ranked if a.login), 0)
+    named = first.account or first.kind == "domain"
     return Incident(
-        "account" if first.account else "ip",
-        text(first.key) if first.account else address(first.key),
+        first.kind or ("account" if first.account else "ip"),
+        text(first.key) if named else "" if first.kind else address(first.key),
         first.verdict,
         first.level,
         min(a.onset for a in same),

@@ -18,6 +18,7 @@ from mailripple.formats import Format, FormatSet, assemble, load_formats, read_f
 from mailripple.grep import grep_totals
 from mailripple.incidents import Incident, attribute, with_texts
 from mailripple.models.lookups import server_like
+from mailripple.models.outages import find_outages
 from mailripple.outputs.progress import progress_bar
 from mailripple.outputs.safe import shown
 from mailripple.outputs.summary import Names, Summary, summarise
@@ -92,7 +93,8 @@ def find_incidents(result: Result, names: Names, mail_hosts: frozenset[int]) -> 
     """Score, decide, attribute; the texts of the lines that are shown are read again."""
     senders = tuple(tuple(fold.scores()) for fold in result.senders)
     lookups = tuple(tuple(fold.scores()) for fold in result.lookups)
-    scores = Scores(senders, lookups, mail_hosts, reverse_askers(result.counts))
+    outages = tuple(find_outages(result.attempts))
+    scores = Scores(senders, lookups, mail_hosts, reverse_askers(result.counts), outages)
     incidents = attribute(decide_all(scores), names.address, names.text)
     wanted: dict[int, set[int]] = {}
     for incident in incidents:

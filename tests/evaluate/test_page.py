@@ -90,7 +90,7 @@ def test_the_page_is_whole(small: tuple[str, dict[str, object]]) -> None:
     assert "`make evaluate ARGS=...`" in page
     for peer in PEERS:
         assert page.count(f"| {peer.name}") == 2
-    assert page.count("\n## ") == 7
+    assert page.count("\n## ") == 8
     assert "nan" not in page
     assert all(line.count("|") > 4 for line in page.splitlines() if line.startswith("| recall"))
 

@@ -17,6 +17,8 @@ from mailripple.simulate.site.tables import DEFERRED, EXPIRED, FAILED, SENT, Sit
 from mailripple.tables import ATTEMPTS, QTYPES
 
 NULL_SENDER = 1
+#: Key of the campus' own domain.
+LOCAL_KEY = 1
 #: The one mail server.
 SERVER = 1
 _STATUS = {SENT: L.SENT, DEFERRED: L.DEFERRED, FAILED: L.BOUNCED}
