@@ -75,7 +75,7 @@ def reference(asked: list[Question]) -> dict[int, tuple[int, float]]:
         names, most, sums = found.get(q.client, (0, 0.0, [0.0] * STREAMS))
         if known:
             if names > 1 and q.ts // 60_000_000 - before // 60_000_000 >= 2:
-                found[q.client] = names, most, [min(max(s, 0) + AGAIN / ONE, math.log(1e12)) for s in sums]
+                found[q.client] = names, most, [*(min(max(s, 0) + AGAIN / ONE, math.log(1e12)) for s in sums[:-1]), sums[-1]]
             continue
         if names:
             cell = cell_of((q.ts - last[q.client]) // SECOND)
