@@ -253,26 +253,17 @@ def read_all(
     """
     sources, notices = discover(arguments)
     if not sources:
-        raise InputError(
-            "nothing to read", why="all inputs are empty", where=" ".join(arguments), todo="name a log file"
-        )
+        where_ = " ".join(arguments)
+        raise InputError("nothing to read", why="all inputs are empty", where=where_, todo="name a log file")
     program = program_for(options)
     seed = random_seed() if options.seed is None else options.seed
     where = zone(options.zone)
     looks, starts = look_at(sources, program, options, where)
     notices += told_of(sources, looks, starts, where)
     order = by_first_moment(starts, sources)
-    tallies = [
-        SourceTally(
-            s.name, server_name(s.name), len(program.patterns), looks[i].mail or looks[i].events == 0, starts[i].assumed
-        )
-        for i, s in enumerate(sources)
-    ]
-    lanes = [
-        Lane(Parser(program, seed, ipv6_prefix=options.ipv6_prefix), where, options.since, options.until)
-        for _ in range(2)
-    ]
-    lanes[1].keep_attempts = keep_attempts
+    tallies = [tally_of(program, *known) for known in zip(sources, looks, starts, strict=True)]
+    parsers = [Parser(program, seed, ipv6_prefix=options.ipv6_prefix) for _ in range(2)]
+    lanes = [Lane(p, where, options.since, options.until, keep_attempts=keep_attempts) for p in parsers]
     pool = BufferPool()
 
     def run_lane(number: int) -> list[tuple[Counts, KeptAttempts]]:
@@ -293,8 +284,8 @@ def read_all(
     ordered = tuple(tallies[i] for i in order)
     nothing_understood(ordered, program.patterns)
     return Result(
-        counting.merge([counts for counts, _ in parts]),
-        attempting.merge([attempts for _, attempts in parts]),
+        counting.merge([part[0] for part in parts]),
+        attempting.merge([part[1] for part in parts]),
         names,
         program.patterns,
         ordered,
@@ -308,6 +299,12 @@ def read_all(
         lanes[0].marks | lanes[1].marks,
         tuple(together(fold.kept) for fold in lanes[1].folds if fold.kept),
     )
+
+
+def tally_of(program: Program, source: Source, look: Glimpse, start: Start) -> SourceTally:
+    """An empty tally of a source; one in which nothing is understood at first counts as a mail log."""
+    mail = look.mail or look.events == 0
+    return SourceTally(source.name, server_name(source.name), len(program.patterns), mail, start.assumed)
 
 
 def told_of(

@@ -15,7 +15,7 @@ INNOCENT = {
 
 
 def decide(scores: Scores) -> list[Alarm]:
-    """A notice for each outage; one that closed its door to few senders is a warning: somebody may have abused us."""
+    """A notice for each outage: information, for deferrals alone convict nobody."""
     return [_alarm(outage) for outage in scores.outages]
 
 
@@ -27,7 +27,7 @@ def _alarm(outage: Outage) -> Alarm:
         detector=NAME,
         key=outage.domain,
         account=False,
-        level="warning" if outage.cause == "closed-to-us" else "notice",
+        level="notice",
         verdict=outage.cause,
         onset=outage.start,
         at=outage.start,

@@ -115,7 +115,7 @@ def reach(subject: int, total: int, ts: int) -> int:
 
 @part
 def ask_again(subject: int) -> int:
-    """A name that the client asked for before: against every stream but the last, for a list that is checked has none."""
+    """A name that was asked for before: against every stream but the last; a list that is checked has none."""
     for j in range(STREAMS - 1):
         cusum(subject, X_S + 8 * j, AGAIN)
         roberts(subject, X_R + 8 * j, AGAIN, 2)

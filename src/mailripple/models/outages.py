@@ -22,6 +22,8 @@ MINUTE = 60_000_000
 #: Deferred first attempts in a row, how many senders' worth of them, for how long at least, and the log of the evidence
 #: that make an outage.
 FEWEST, SOURCES, SHORTEST, LEAST = 5, 3.5, 10 * MINUTE, math.log(1000)
+#: A door that is closed to one or two of us only.
+FEW = 3.0
 #: A destination greylists if of this many deferred first attempts such a share is taken on the next try, that much
 #: later; and if it also takes mail at once meanwhile (from those whom it knows).
 GREY_FEWEST, GREY_SHARE, GREY_WAIT = 10, 0.8, 4 * MINUTE
@@ -89,8 +91,8 @@ def _at(rows: IntArray, end: int) -> Iterator[Outage]:
             continue
         over = bool(stop < rows.shape[1])
         cause = "remote-outage"
-        ongoing = not over and end - rows[0, begin] > SHORTEST
-        if ongoing and _few_sources(rows[:, inside]):
+        # It took our mail before, and takes it no longer from the few who write there.
+        if begin > 0 and not over and end - rows[0, begin] > SHORTEST and effective(rows[:, inside]) < FEW:
             cause = "closed-to-us"
         if cause == "closed-to-us" or effective(rows[:, inside]) >= SOURCES:
             yield _outage(cause, rows, np.arange(begin, stop), over=over, evidence=evidence)
@@ -141,10 +143,6 @@ def effective(rows: IntArray) -> float:
     _, counts = np.unique(source, return_counts=True)
     share = counts / counts.sum() if len(counts) else np.ones(1)
     return float(np.exp(-(share * np.log(share)).sum()))
-
-
-def _few_sources(rows: IntArray) -> bool:
-    return effective(rows) < 3.0
 
 
 def _silences(rows: IntArray) -> Iterator[Outage]:
