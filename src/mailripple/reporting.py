@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from mailripple import counts as counting
+from mailripple import exceptions
 from mailripple.config import ReadOptions, ReportOptions
 from mailripple.counts import Counts
 from mailripple.detectors import Scores, decide_all
@@ -86,7 +87,9 @@ def summary_of(result: Result, options: ReportOptions, window_s: int | None = No
         window_s,
     )
     hosts = frozenset(names.key(str(server["address"]).encode(), 1) for server in summary.mail_servers)
-    return replace(summary, incidents=tuple(find_incidents(result, names, hosts)))
+    expected = () if options.exceptions is None else exceptions.read_exceptions(options.exceptions)
+    incidents, applied = exceptions.apply(find_incidents(result, names, hosts), expected)
+    return replace(summary, incidents=incidents, exceptions=tuple(exceptions.as_json(applied)))
 
 
 def find_incidents(result: Result, names: Names, mail_hosts: frozenset[int]) -> list[Incident]:
