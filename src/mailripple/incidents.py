@@ -11,7 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from mailripple.detectors.contract import LEVELS, Alarm
+from mailripple.models.discoveries import discoveries
 from mailripple.parse.record import time_text
 
 #: Prior chance that a host is infected in a given week (a setting; it is shown beside the confidence).
@@ -78,15 +81,34 @@ class Incident:
         return text + (f" Last mailbox user there: {self.user}." if self.user else "")
 
 
-def attribute(alarms: Sequence[Alarm], address: Callable[[int], str], text: Callable[[int], str]) -> list[Incident]:
-    """One incident a subject, the gravest first; `address` and `text` give the texts of keys, inert."""
+def attribute(
+    alarms: Sequence[Alarm], address: Callable[[int], str], text: Callable[[int], str], watched: int = 0
+) -> list[Incident]:
+    """One incident a subject, the gravest first; `address` and `text` give the texts of keys, inert.
+
+    `watched`: how many hosts and accounts were looked at.  Where it is known the statistics say of each of them whether
+    it stands out among so many (`fdr_rejected`: e-BH at 5 %, see `models.discoveries`).
+    """
     subjects: dict[tuple[str, int, int], list[Alarm]] = {}
     for alarm in alarms:
         kind = alarm.kind or ("account" if alarm.account else "ip")
         # Outages of one destination are stories of their own.
         subjects.setdefault((kind, alarm.key, alarm.onset if alarm.kind else 0), []).append(alarm)
     found = [_incident(mine, address, text) for mine in subjects.values()]
+    if watched:
+        found = _standing_out(found, watched)
     return sorted(found, key=lambda i: (-LEVELS.index(i.severity), -i.confidence, i.onset, i.kind, i.value))
+
+
+def _standing_out(incidents: Sequence[Incident], watched: int) -> list[Incident]:
+    """The incidents; those of hosts and accounts with what e-BH says of them."""
+    ours = [i for i in incidents if i.kind in ("ip", "account")]
+    evidence = np.array([i.statistics["log10_evidence"] for i in ours]) * math.log(10)
+    rejected = discoveries(evidence, max(watched, len(ours))).tolist()
+    said = {id(i): r for i, r in zip(ours, rejected, strict=True)}
+    return [
+        replace(i, statistics=i.statistics | {"fdr_rejected": said[id(i)]}) if id(i) in said else i for i in incidents
+    ]
 
 
 def _incident(alarms: Sequence[Alarm], address: Callable[[int], str], text: Callable[[int], str]) -> Incident:

@@ -98,7 +98,9 @@ def find_incidents(result: Result, names: Names, mail_hosts: frozenset[int]) -> 
     lookups = tuple(tuple(fold.scores()) for fold in result.lookups)
     outages = tuple(find_outages(result.attempts))
     scores = Scores(senders, lookups, mail_hosts, reverse_askers(result.counts), outages)
-    incidents = attribute(decide_all(scores), names.address, names.text)
+    watched = {(s.account, s.key) for fold in senders for s in fold}
+    watched |= {(False, s.key) for fold in lookups for s in fold}
+    incidents = attribute(decide_all(scores), names.address, names.text, len(watched))
     wanted: dict[int, set[int]] = {}
     for incident in incidents:
         for line in incident.evidence:
