@@ -25,7 +25,7 @@ REST_SHAPE, REST_SCALE_S = 0.5, 14_400.0
 #: How often a question repeats one of the last day: null and mailer.
 REPEATS, MAILER_REPEATS = 0.1, 0.05
 #: A program that checks a list goes on with this chance, within so many seconds; a mailer that is as fast always does.
-GOES_ON, AT_ONCE_S = 0.985, 4
+GOES_ON, AT_ONCE_S = 0.985, 15
 #: Alternatives: new names a minute.  Several at once; the truth need only lie between.
 RATES = (0.05, 0.3, 1.5, 8.0)
 
