@@ -26,6 +26,8 @@ from mailripple.evaluate.week import week_of
 from mailripple.simulate.site.generate import make_site
 from mailripple.simulate.site.scene import site_scene
 
+#: Report seeds that were looked at before the detectors had their present form.
+SPENT = "100 to 139"
 ROOT = Path(__file__).resolve().parent.parent
 Job = tuple[int, int, dict[str, tuple[float, ...]]]
 
@@ -78,12 +80,18 @@ def evaluate(seeds: list[int], tune: list[int], clients: int, processes: int, co
     limits = tuned(run([(seed, clients, every) for seed in tune], processes))
     wanted: dict[str, tuple[float, ...]] = {p.name: (p.usual, limits[p.name]) for p in PEERS}
     outcomes = run([(seed, clients, wanted) for seed in seeds], processes)
+    facts = {"command": command, "seeds": len(seeds), "clients": clients, "report": span(seeds), "tuned": span(tune)}
+    return written(outcomes, limits, facts), {"limits": limits, "facts": facts, "outcomes": outcomes}
+
+
+def written(outcomes: Sequence[dict[str, Outcome]], limits: dict[str, float], facts: dict[str, object]) -> str:
+    """The page of these outcomes."""
+    facts = {"spent": SPENT} | facts
     results = {OURS: [o[OURS] for o in outcomes]}
     for peer in PEERS:
         results[peer.name] = [o[f"{peer.name}@{peer.usual:g}"] for o in outcomes]
         results[f"{peer.name}, matched"] = [o[f"{peer.name}@{limits[peer.name]:g}"] for o in outcomes]
-    facts = {"command": command, "seeds": len(seeds), "clients": clients, "report": span(seeds), "tuned": span(tune)}
-    return page(results, limits, facts), {"limits": limits, "facts": facts, "outcomes": outcomes}
+    return page(results, limits, facts)
 
 
 def span(seeds: list[int]) -> str:
@@ -97,7 +105,12 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=grid.CLIENTS)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "evaluation.md")
+    parser.add_argument("--again", type=Path, metavar="JSON", help="write the page anew from what a run has kept")
     o = parser.parse_args()
+    if o.again:
+        kept = json.loads(o.again.read_text(encoding="ascii"))
+        o.out.write_text(written(kept["outcomes"], kept["limits"], kept["facts"]), encoding="utf-8")
+        return
     args = f"--seeds {o.seeds} --tune-seeds {o.tune_seeds} --clients {o.clients}"
     text, data = evaluate(
         numbers(o.seeds), numbers(o.tune_seeds), o.clients, o.processes, f'make evaluate ARGS="{args}"'
