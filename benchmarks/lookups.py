@@ -76,7 +76,8 @@ def set_up(world: World) -> Asked:
     own = world.rng.integers(NAMES, size=int(world.rng.integers(1, 5)))
     at = world.office(int(world.rng.integers(1, 12)))
     few = world.rng.integers(1, len(own) + 1, len(at))
-    return joined([(t + world.rng.exponential(2, n).cumsum(), world.rng.permutation(own)[:n]) for t, n in zip(at, few)])
+    parts = zip(at, few, strict=True)
+    return joined([(t + world.rng.exponential(2, n).cumsum(), world.rng.permutation(own)[:n]) for t, n in parts])
 
 
 def by_hand(world: World, sessions: int) -> Asked:
@@ -132,8 +133,8 @@ def relay(world: World) -> Asked:
     at = world.office(int(rng.integers(5, 60)) * world.days)
     book = rng.integers(NAMES, size=200)
     weights = (np.arange(200) + 1.0) ** -world.exponent
-    names = np.where(rng.random(len(at)) < 0.1, rng.integers(NAMES, size=len(at)), rng.choice(book, len(at), p=weights / weights.sum()))
-    return at, names
+    known = rng.choice(book, len(at), p=weights / weights.sum())
+    return at, np.where(rng.random(len(at)) < 0.1, rng.integers(NAMES, size=len(at)), known)
 
 
 def mailer(world: World, rate: float) -> Asked:
@@ -205,7 +206,8 @@ def level(score: LookupScore | None) -> str:
 
 def summary(values: Floats) -> str:
     """Share found, median and 90 % quantile."""
-    return f"{np.isfinite(values).mean():.2f} {np.median(values):5.0f} [{np.quantile(values, 0.9, method='higher'):5.0f}]"
+    high = np.quantile(values, 0.9, method="higher")
+    return f"{np.isfinite(values).mean():.2f} {np.median(values):5.0f} [{high:5.0f}]"
 
 
 def main() -> None:
