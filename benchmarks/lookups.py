@@ -117,11 +117,13 @@ def newsletter(world: World) -> Asked:
 
 
 def monitor(world: World) -> Asked:
-    """A monitor of a few domains by the minute, or of many by the hour or the night."""
-    rng = world.rng
-    few = rng.random() < 0.6
-    names = rng.integers(NAMES, size=int(rng.integers(2, 9) if few else rng.integers(20, 200)))
-    every = float(rng.choice((60, 300, 900))) if few else float(rng.choice((3600, DAY)))
+    """A monitor of a few domains, all at once by the minute or one after the other; or of many by the hour or night."""
+    rng, kind = world.rng, int(world.rng.integers(3))
+    names = rng.integers(NAMES, size=int(rng.integers(2, 9) if kind < 2 else rng.integers(20, 200)))
+    every = float(rng.choice((60, 300, 900)) if kind < 2 else rng.choice((3600, DAY)))
+    if kind == 0:
+        at = np.arange(rng.uniform(0, every), world.days * DAY, every)
+        return at + rng.uniform(0, rng.uniform(0, 5), len(at)), names[np.arange(len(at)) % len(names)]
     rounds = np.arange(rng.uniform(0, every), world.days * DAY, every)
     within = np.arange(len(names)) * rng.uniform(0.01, 0.5)
     return (rounds[:, None] + within[None, :]).ravel(), np.tile(names, len(rounds))
