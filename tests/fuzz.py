@@ -7,6 +7,7 @@ given.  It stops at the first difference or crash, and says the seed that finds 
 from __future__ import annotations
 
 import argparse
+import codecs
 import io
 import itertools
 import random
@@ -121,7 +122,7 @@ class Readers:
         if not bad.startswith(test_codec.PACK[codec](b"")[:4]):
             return 0
         out = test_codec.drain(open_stream(Source("-", None, 0, None, "plain"), io.BytesIO(bad)))
-        expected = test_codec.byte_by_byte(codec, bad)
+        expected = test_codec.byte_by_byte(codec, bad).removeprefix(codecs.BOM_UTF8)
         block = {"zst": 128 << 10, "bz2": 900_000}.get(codec, 0)
         assert out.startswith(expected) or (expected.startswith(out) and len(expected) - len(out) <= block), (codec, bad)
         return 1

@@ -19,6 +19,7 @@ from mailripple.models.senders_kernel import (
     GATE,
     HISTORY,
     HOUR,
+    LARGE,
     LEAD,
     MAILING,
     MORE,
@@ -89,6 +90,7 @@ class Subject:
     often: int = 0
     before: int = 0
     low: int = 0
+    large: bool = False
     hour: int = 0
     fails: int = 0
     new: int = 0
@@ -149,6 +151,7 @@ class Subject:
         found = (CLUSTER * theta + cell[1] * ONE) // (CLUSTER + cell[0])
         cell[0] += 1
         cell[1] += u.failed
+        self.large = cell[0] >= LARGE and 8 * cell[1] >= cell[0]
         return found
 
     def failures(self, u: Unit, theta: int, chance: int) -> None:
@@ -229,7 +232,8 @@ class Subject:
             self.notice, self.onset = ts, begun.since
         if total >= WARNING and not self.warning:
             self.warning = ts
-        mailing = self.sender.s < GATE and (not first or self.before < GATE or often < self.low + MORE)
+        again = first and self.before >= GATE and often >= self.low + MORE
+        mailing = self.sender.s < GATE and not again and not self.large
         if total >= ALARM and often >= self.gate(steps) and not mailing and not self.alarm:
             self.alarm, self.onset, self.alarm_units = ts, begun.since, begun.units
 

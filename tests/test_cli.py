@@ -20,7 +20,7 @@ from mailripple.cli import cli, json_argument
 from tests.command import Outcome, call, process
 from tests.logs import mail_log, query_log, text_of
 
-COMMANDS = ("check-format", "demo", "events", "explain", "formats", "report", "simulate")
+COMMANDS = ("check-format", "demo", "events", "explain", "formats", "report", "selftest", "simulate")
 
 
 @pytest.fixture

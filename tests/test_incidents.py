@@ -60,3 +60,11 @@ def test_json_has_the_lines() -> None:
     assert told["evidence"] == [{"source": "c", "line": 5, "text": "said"}, {"source": "a", "line": 6, "text": None}]
     assert told["subject"] == {"type": "ip", "value": "192.0.2.7"}
     assert told["onset"] == "1970-01-01T00:00:01Z"
+
+
+def test_who_stands_out_among_many_is_told() -> None:
+    """Of few hosts the same evidence stands out that among a million does not; without their number nothing is said."""
+    alarm = replace(BASE, evidence=12.0)
+    for watched, told in ((0, None), (50, True), (1_000_000, False)):
+        (found,) = attribute([alarm], address, text, watched)
+        assert found.statistics.get("fdr_rejected") is told

@@ -74,3 +74,25 @@ def test_the_lines_of_evidence_are_the_hosts_own() -> None:
     for incident in incidents("F", "queries.log"):
         for line in incident["evidence"]:
             assert f" {incident['subject']['value']}#" in line["text"]
+
+
+@pytest.mark.parametrize("name", ["E", "G"])
+def test_the_outage_is_named_as_what_it_is(name: str) -> None:
+    """The big domain that takes no mail for a while is told with its time, within five minutes, as a remote outage."""
+    import datetime as dt
+
+    truth = json.loads((LAB / name / "truth.json").read_text())["closed_domain"]
+    (found,) = [i for i in incidents(name) if i["subject"] == {"type": "domain", "value": truth["domain"]}]
+    assert (found["verdict"], found["severity"]) == ("remote-outage", "notice")
+    told = [dt.datetime.fromisoformat(found[key]).timestamp() for key in ("onset", "last_seen")]
+    assert abs(told[0] - truth["epoch"][0]) <= 300
+    assert truth["epoch"][0] < told[1] <= truth["epoch"][1] + 1800  # a queue run later, by the memory of the host's state
+
+
+def test_the_newsletter_is_named_as_what_it_is() -> None:
+    """The host that sends the newsletter is told as one that sends bulk mail, not as an infected one."""
+    truth = json.loads((LAB / "G" / "truth.json").read_text())["newsletter_burst"]
+    host = truth.get("client_ip") or truth.get("ip") or truth.get("host")
+    bulk = [i for i in incidents("G") if i["verdict"] == "bulk-sender"]
+    assert [i["severity"] for i in bulk] == ["notice"]
+    assert host in (None, bulk[0]["subject"]["value"])

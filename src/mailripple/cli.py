@@ -95,6 +95,12 @@ def cli() -> None:
     show_default=True,
     help="grep: also count lines that contain the paper's words, as its authors did.",
 )
+@click.option(
+    "--exceptions",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="TOML file of bulk senders, relays, monitors that are expected: notices, no alarms (docs/howto.md).",
+)
 @click.option("--exit-code", is_flag=True, help="End with status 1 if there is an alarm.")
 def report(
     logs: tuple[str, ...],
@@ -108,6 +114,7 @@ def report(
     top: int,
     counting: str,
     rejects: str | None,
+    exceptions: Path | None,
     exit_code: bool,
     **reading: Any,
 ) -> None:
@@ -118,7 +125,7 @@ def report(
     from mailripple.parse.zone import read_moment, zone
     from mailripple.reporting import report as make
 
-    options = ReportOptions(mail_servers, counting, top)
+    options = ReportOptions(mail_servers, counting, top, exceptions)
     settings = _options(**reading)
     where = zone(settings.zone)
     settings = dataclasses.replace(
@@ -154,12 +161,27 @@ def events(logs: tuple[str, ...], rejects: str | None, **reading: Any) -> None:
 @cli.command()
 @click.argument("line", required=False)
 @click.option("--file", "log", metavar="LOG", help="Explain every line of LOG instead (plain or packed; - is stdin).")
+@click.option("--incident", metavar="ID", help="Explain an incident of a report instead (needs --report).")
+@click.option("--report", "report_", metavar="FILE", help="The report, as `report --json FILE` wrote it.")
 @_JSON
 @_FORMATS
-def explain(line: str | None, log: str | None, json_: str | None, folders: tuple[Path, ...]) -> None:
+def explain(
+    line: str | None,
+    log: str | None,
+    incident: str | None,
+    report_: str | None,
+    json_: str | None,
+    folders: tuple[Path, ...],
+) -> None:
     """Show how LINE (a log line; - reads lines from stdin) is read and what it counts into."""
-    from mailripple.explain import explain_all
+    from mailripple.explain import explain_all, explain_incident
 
+    if incident is not None or report_ is not None:
+        if incident is None or report_ is None or line is not None or log is not None:
+            todo = "mailripple explain --incident ip:192.0.2.9 --report report.json"
+            raise UsageError("give an incident and a report, and no line", where="explain", todo=todo)
+        explain_incident(incident, Path(report_), json_)
+        return
     if (line is None) == (log is None):
         raise UsageError("give one line, or --file LOG", where="explain", todo="mailripple explain 'Oct 27 ... '")
     explain_all(line, log, own_formats(folders), json_)
@@ -199,6 +221,36 @@ def demo(out: Path, seed: int) -> None:
     from mailripple.demo import run_demo
 
     run_demo(out, seed, _options(None, None, None, ()))
+
+
+@cli.command()
+@click.argument("logs", nargs=-1)
+@click.option("--logs", "own", is_flag=True, help="What follows are logs of your own: mailers are put into these.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="Another seed, another campus.")
+@_JSON
+@_reading
+def selftest(
+    logs: tuple[str, ...], seed: int, json_: str | None, rejects: str | None, **reading: Any
+) -> None:
+    """Plant mailers on a made-up campus, or in LOGS of your own, and say which are found.
+
+    Ends with status 1 if one is missed or somebody is accused wrongly.
+    """
+    from mailripple.evaluate import selftest as testing
+
+    del rejects
+    if reading.pop("own") and not logs:
+        raise click.UsageError("--logs: name a mail log")
+    lines = testing.selftest_logs(logs, _options(**reading), seed) if logs else testing.selftest(seed)
+    if json_ is not None:
+        import msgspec
+
+        from mailripple.outputs.write import write_whole
+
+        write_whole(json_, msgspec.json.encode(testing.as_json(lines)) + b"\n")
+    else:
+        click.echo(testing.as_text(lines))
+    raise SystemExit(0 if all(line.good for line in lines) else 1)
 
 
 @cli.command()

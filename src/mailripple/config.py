@@ -31,8 +31,10 @@ class ReadOptions:
 
 @dataclass(frozen=True, slots=True)
 class ReportOptions:
-    """What a report is asked for: addresses of the mail servers, if given, and the way of counting."""
+    """What a report is asked for: addresses of the mail servers, if given, the way of counting, how long lists are, and
+    the file of what is expected."""
 
     mail_servers: tuple[str, ...] = ()
     counting: str = "tokens"
     top: int = 10
+    exceptions: Path | None = None

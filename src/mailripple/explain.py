@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from mailripple.errors import UsageError
 from mailripple.formats import FormatSet, Pattern, load_formats
 from mailripple.formats.language import Inner, Lit, Message
 from mailripple.outputs.safe import shown
@@ -40,6 +41,14 @@ COUNTS_INTO: dict[str, str] = {
     "imap.login": "imap.login",
     "imap.logout": "imap.logout",
     "imap.fail": "imap.fail",
+}
+#: How each detector judges, and what it expects where nothing is wrong.
+MODELS = {
+    "mass-mail": "failures against a beta-binomial null in each mailing, first contacts against Pitman and Yor, "
+    "senders likewise; expected: a few per cent fail, new recipients become rare, senders do not change",
+    "direct-mx": "gaps between names that are new to the client, against clumps that come rarely; expected: of a host "
+    "that is no mail server a few names, close together or hours apart",
+    "outage": "first attempts that are deferred in a row, against how often that happens there; expected: one in fifty",
 }
 _STAMPS = {L.NO_TIME: "no time", L.CIVIL_NO_YEAR: "no year, no zone", L.CIVIL: "no zone", L.UTC: "UTC known"}
 
@@ -161,3 +170,43 @@ def _expected(pattern: Pattern, text: bytes, at: int) -> str:
         if isinstance(item, Lit) and not text.startswith(item.text, at) and item.text not in text[:at]:
             return repr(item.text.decode())
     return f"the end, by {pattern.match!r}"
+
+
+def explain_incident(name: str, report: Path, json_to: str | None) -> None:
+    """Print what an incident of a report rests on: what was observed, what is expected, the model, the lines.
+
+    Raises UsageError where the file is no report or has no such incident.
+    """
+    try:
+        data = msgspec.json.decode(report.read_bytes())
+        incidents = {i["id"]: i for i in data["incidents"]}
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise UsageError("cannot read the report", why=why, where=str(report), todo="name a file of JSON") from error
+    except (msgspec.DecodeError, KeyError, TypeError) as error:
+        todo = "write one: mailripple report LOG... --json report.json"
+        raise UsageError("that is no report", why=str(error), where=str(report), todo=todo) from error
+    if name not in incidents:
+        known = ", ".join(list(incidents)[:5]) or "it has none"
+        raise UsageError(f"no incident {shown(name)!r}", where=str(report), todo=f"one of: {shown(known)}")
+    incident = incidents[name]
+    models = {key: MODELS[key] for key in incident["statistics"] if key in MODELS}
+    if json_to is not None:
+        write_whole(json_to, msgspec.json.encode(incident | {"models": models}) + b"\n")
+        return
+    with writing("stdout"):
+        print("\n".join(shown(line, 2000) for line in _story(incident, models)))
+
+
+def _story(incident: dict[str, Any], models: dict[str, str]) -> Iterator[str]:
+    """An incident in lines of text."""
+    yield f"{incident['severity']}: {incident['explanation']}"
+    yield f"since {incident['onset']}, told at {incident['detected']}, last seen {incident['last_seen']}"
+    yield f"confidence {incident['confidence']:.4g}, given a prior of {incident['statistics']['prior']:g} a week"
+    for detector, model in models.items():
+        yield f"{detector}"
+        yield f"  model: {model}"
+        numbers = incident["statistics"][detector].items()
+        yield "  observed: " + ", ".join(f"{key.replace('_', ' ')} {value:g}" for key, value in numbers)
+    for line in incident["evidence"]:
+        yield f"  {line['source']}:{line['line']}: {line['text'] or '(cannot be read again)'}"

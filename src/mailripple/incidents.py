@@ -11,7 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from mailripple.detectors.contract import LEVELS, Alarm
+from mailripple.models.discoveries import discoveries
 from mailripple.parse.record import time_text
 
 #: Prior chance that a host is infected in a given week (a setting; it is shown beside the confidence).
@@ -25,6 +28,10 @@ _WORDS = {
     "hijacked-relay": "relays mass mail",
     "bulk-sender": "sends bulk mail",
     "dns-anomaly": "asks for mail exchangers like a mailer",
+    "remote-outage": "could not be reached",
+    "greylisting": "makes new senders come again (greylisting)",
+    "dns-outage": "could reach nobody: the DNS or the line failed",
+    "closed-to-us": "takes no mail from us",
 }
 
 
@@ -58,12 +65,13 @@ class Incident:
     @property
     def id(self) -> str:
         """The same for the same subject in every run."""
-        return f"{self.kind}:{self.value}"
+        began = f"@{time_text(self.onset)[:16]}" if self.kind in ("domain", "server") else ""
+        return f"{self.kind}:{self.value}{began}"
 
     @property
     def sentence(self) -> str:
         """What is the matter, in one sentence without the time."""
-        subject = f"account {self.value}" if self.kind == "account" else self.value
+        subject = f"account {self.value}" if self.kind == "account" else self.value or "the mail server"
         return f"{subject} {_WORDS[self.verdict]}"
 
     @property
@@ -73,13 +81,34 @@ class Incident:
         return text + (f" Last mailbox user there: {self.user}." if self.user else "")
 
 
-def attribute(alarms: Sequence[Alarm], address: Callable[[int], str], text: Callable[[int], str]) -> list[Incident]:
-    """One incident a subject, the gravest first; `address` and `text` give the texts of keys, inert."""
-    subjects: dict[tuple[bool, int], list[Alarm]] = {}
+def attribute(
+    alarms: Sequence[Alarm], address: Callable[[int], str], text: Callable[[int], str], watched: int = 0
+) -> list[Incident]:
+    """One incident a subject, the gravest first; `address` and `text` give the texts of keys, inert.
+
+    `watched`: how many hosts and accounts were looked at.  Where it is known the statistics say of each of them whether
+    it stands out among so many (`fdr_rejected`: e-BH at 5 %, see `models.discoveries`).
+    """
+    subjects: dict[tuple[str, int, int], list[Alarm]] = {}
     for alarm in alarms:
-        subjects.setdefault((alarm.account, alarm.key), []).append(alarm)
+        kind = alarm.kind or ("account" if alarm.account else "ip")
+        # Outages of one destination are stories of their own.
+        subjects.setdefault((kind, alarm.key, alarm.onset if alarm.kind else 0), []).append(alarm)
     found = [_incident(mine, address, text) for mine in subjects.values()]
+    if watched:
+        found = _standing_out(found, watched)
     return sorted(found, key=lambda i: (-LEVELS.index(i.severity), -i.confidence, i.onset, i.kind, i.value))
+
+
+def _standing_out(incidents: Sequence[Incident], watched: int) -> list[Incident]:
+    """The incidents; those of hosts and accounts with what e-BH says of them."""
+    ours = [i for i in incidents if i.kind in ("ip", "account")]
+    evidence = np.array([i.statistics["log10_evidence"] for i in ours]) * math.log(10)
+    rejected = discoveries(evidence, max(watched, len(ours))).tolist()
+    said = {id(i): r for i, r in zip(ours, rejected, strict=True)}
+    return [
+        replace(i, statistics=i.statistics | {"fdr_rejected": said[id(i)]}) if id(i) in said else i for i in incidents
+    ]
 
 
 def _incident(alarms: Sequence[Alarm], address: Callable[[int], str], text: Callable[[int], str]) -> Incident:
@@ -88,9 +117,10 @@ def _incident(alarms: Sequence[Alarm], address: Callable[[int], str], text: Call
     evidence = mean_evidence([a.evidence for a in ranked])
     same = [a for a in ranked if a.level == first.level]
     login = next((a.login for a in ranked if a.login), 0)
+    named = first.account or first.kind == "domain"
     return Incident(
-        "account" if first.account else "ip",
-        text(first.key) if first.account else address(first.key),
+        first.kind or ("account" if first.account else "ip"),
+        text(first.key) if named else "" if first.kind else address(first.key),
         first.verdict,
         first.level,
         min(a.onset for a in same),

@@ -133,6 +133,11 @@ class Attempts:
         return int(self.columns.shape[1])
 
 
+def together(parts: Sequence[Attempts]) -> Attempts:
+    """The attempts of several pieces, in their order; of one at least."""
+    return Attempts(np.ascontiguousarray(np.concatenate([part.columns for part in parts], axis=1)))
+
+
 def attempts_of(columns: npt.NDArray[np.int64]) -> Attempts:
     """The attempts among events that `Stitcher.step` has seen; the column `line` must hold their order (`ordered`)."""
     out = _ATTEMPTS.of(columns)

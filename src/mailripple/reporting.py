@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from mailripple import counts as counting
+from mailripple import exceptions
 from mailripple.config import ReadOptions, ReportOptions
 from mailripple.counts import Counts
 from mailripple.detectors import Scores, decide_all
@@ -18,6 +19,7 @@ from mailripple.formats import Format, FormatSet, assemble, load_formats, read_f
 from mailripple.grep import grep_totals
 from mailripple.incidents import Incident, attribute, with_texts
 from mailripple.models.lookups import server_like
+from mailripple.models.outages import find_outages
 from mailripple.outputs.progress import progress_bar
 from mailripple.outputs.safe import shown
 from mailripple.outputs.summary import Names, Summary, summarise
@@ -85,15 +87,20 @@ def summary_of(result: Result, options: ReportOptions, window_s: int | None = No
         window_s,
     )
     hosts = frozenset(names.key(str(server["address"]).encode(), 1) for server in summary.mail_servers)
-    return replace(summary, incidents=tuple(find_incidents(result, names, hosts)))
+    expected = () if options.exceptions is None else exceptions.read_exceptions(options.exceptions)
+    incidents, applied = exceptions.apply(find_incidents(result, names, hosts), expected)
+    return replace(summary, incidents=incidents, exceptions=tuple(exceptions.as_json(applied)))
 
 
 def find_incidents(result: Result, names: Names, mail_hosts: frozenset[int]) -> list[Incident]:
     """Score, decide, attribute; the texts of the lines that are shown are read again."""
     senders = tuple(tuple(fold.scores()) for fold in result.senders)
     lookups = tuple(tuple(fold.scores()) for fold in result.lookups)
-    scores = Scores(senders, lookups, mail_hosts, reverse_askers(result.counts))
-    incidents = attribute(decide_all(scores), names.address, names.text)
+    outages = tuple(find_outages(result.attempts))
+    scores = Scores(senders, lookups, mail_hosts, reverse_askers(result.counts), outages)
+    watched = {(s.account, s.key) for fold in senders for s in fold}
+    watched |= {(False, s.key) for fold in lookups for s in fold}
+    incidents = attribute(decide_all(scores), names.address, names.text, len(watched))
     wanted: dict[int, set[int]] = {}
     for incident in incidents:
         for line in incident.evidence:

@@ -23,7 +23,16 @@ from mailripple.config import ReadOptions
 from mailripple.counts import Counter, Counts
 from mailripple.errors import InputError, Notice, UsageError
 from mailripple.formats import FormatSet, assemble, load_formats
-from mailripple.messages import LATENESS, LOCAL_MAILERS, InOrder, Stitcher, attempts_of, order_lines
+from mailripple.messages import (
+    LATENESS,
+    LOCAL_MAILERS,
+    Attempts,
+    InOrder,
+    Stitcher,
+    attempts_of,
+    order_lines,
+    together,
+)
 from mailripple.models.lookups import Lookups, exchanger_questions
 from mailripple.models.senders import Senders
 from mailripple.parse import layout as L
@@ -70,6 +79,7 @@ class Result:
     lookups: tuple[Lookups, ...] = ()
     ipv6_prefix: int = 128
     marks: dict[str, Landmarks] = field(default_factory=dict)
+    stitched: tuple[Attempts, ...] = ()
 
     def dns_sources(self) -> set[str]:
         """Names of the sources in which there were DNS records."""
@@ -91,6 +101,7 @@ class Fold:
     in_order: InOrder = field(default_factory=InOrder)
     name: str = ""
     newest: int = -(1 << 61)
+    kept: list[Attempts] | None = None
 
     def take(self, columns: IntArray, *, mail: bool) -> None:
         """Stitch and count the events of a piece; what may still be overtaken waits in `in_order`."""
@@ -108,7 +119,10 @@ class Fold:
             self.stitcher.step(ready)
         inside = self.count(ready)
         if not late:
-            self.senders.step(attempts_of(inside))
+            attempts = attempts_of(inside)
+            self.senders.step(attempts)
+            if self.kept is not None:
+                self.kept.append(attempts)
             self.senders.logins(inside)
 
     def count(self, columns: IntArray) -> IntArray:
@@ -144,6 +158,7 @@ class Lane:
     until: int | None = None
     folds: list[Fold] = field(default_factory=list)
     marks: dict[str, Landmarks] = field(default_factory=dict)
+    keep_attempts: bool = False
 
     def read(
         self, reader: ChunkReader, rank: int, tally: SourceTally, start: Start, sink: Sink | None, progress: Progress
@@ -184,7 +199,7 @@ class Lane:
         if found is None:
             key = self.parser.key
             stitcher = Stitcher(key(b"relay", 2), key(b"::1", 1), [key(mailer, 2) for mailer in LOCAL_MAILERS])
-            found = Fold(stitcher, Senders(), self.since, self.until)
+            found = Fold(stitcher, Senders(), self.since, self.until, kept=[] if self.keep_attempts else None)
             self.folds.append(found)
         found.name = name
         return found
@@ -225,30 +240,30 @@ def formats_for(options: ReadOptions) -> FormatSet:
 
 
 def read_all(
-    arguments: Sequence[str], options: ReadOptions, *, sink: Sink | None = None, progress: Progress = lambda n: None
+    arguments: Sequence[str],
+    options: ReadOptions,
+    *,
+    sink: Sink | None = None,
+    progress: Progress = lambda n: None,
+    keep_attempts: bool = False,
 ) -> Result:
-    """Read, parse, stitch and count all sources.  Raises InputError where nothing was understood."""
+    """Read, parse, stitch and count all sources.  Raises InputError where nothing was understood.
+
+    `keep_attempts`: all delivery attempts are kept, in `Result.stitched`, one table a fold.
+    """
     sources, notices = discover(arguments)
     if not sources:
-        raise InputError(
-            "nothing to read", why="all inputs are empty", where=" ".join(arguments), todo="name a log file"
-        )
+        where_ = " ".join(arguments)
+        raise InputError("nothing to read", why="all inputs are empty", where=where_, todo="name a log file")
     program = program_for(options)
     seed = random_seed() if options.seed is None else options.seed
     where = zone(options.zone)
     looks, starts = look_at(sources, program, options, where)
     notices += told_of(sources, looks, starts, where)
     order = by_first_moment(starts, sources)
-    tallies = [
-        SourceTally(
-            s.name, server_name(s.name), len(program.patterns), looks[i].mail or looks[i].events == 0, starts[i].assumed
-        )
-        for i, s in enumerate(sources)
-    ]
-    lanes = [
-        Lane(Parser(program, seed, ipv6_prefix=options.ipv6_prefix), where, options.since, options.until)
-        for _ in range(2)
-    ]
+    tallies = [tally_of(program, *known) for known in zip(sources, looks, starts, strict=True)]
+    parsers = [Parser(program, seed, ipv6_prefix=options.ipv6_prefix) for _ in range(2)]
+    lanes = [Lane(p, where, options.since, options.until, keep_attempts=keep_attempts) for p in parsers]
     pool = BufferPool()
 
     def run_lane(number: int) -> list[tuple[Counts, KeptAttempts]]:
@@ -269,8 +284,8 @@ def read_all(
     ordered = tuple(tallies[i] for i in order)
     nothing_understood(ordered, program.patterns)
     return Result(
-        counting.merge([counts for counts, _ in parts]),
-        attempting.merge([attempts for _, attempts in parts]),
+        counting.merge([part[0] for part in parts]),
+        attempting.merge([part[1] for part in parts]),
         names,
         program.patterns,
         ordered,
@@ -282,7 +297,14 @@ def read_all(
         tuple(fold.lookups for fold in lanes[0].folds),
         options.ipv6_prefix,
         lanes[0].marks | lanes[1].marks,
+        tuple(together(fold.kept) for fold in lanes[1].folds if fold.kept),
     )
+
+
+def tally_of(program: Program, source: Source, look: Glimpse, start: Start) -> SourceTally:
+    """An empty tally of a source; one in which nothing is understood at first counts as a mail log."""
+    mail = look.mail or look.events == 0
+    return SourceTally(source.name, server_name(source.name), len(program.patterns), mail, start.assumed)
 
 
 def told_of(

@@ -147,6 +147,7 @@ KEPT_ATTEMPTS: Final[tuple[Column, ...]] = (
     Column("domain", "int64", "", "key of the destination domain"),
     Column("first", "int64", "", "1: first attempt for this destination, else a retry"),
     Column("status", "int64", "", "index into STATUSES"),
+    Column("order", "int64", "", "place of the record: source << 40 | line"),
 )
 
 

@@ -6,8 +6,8 @@ import math
 from collections import Counter
 
 import pytest
-
 from benchmarks.evaluate import evaluate, numbers, tuned
+
 from mailripple.evaluate import grid, tables
 from mailripple.evaluate.measure import accomplices_of, guilty_of, kinds_of, measure
 from mailripple.evaluate.peers import PEERS
@@ -90,7 +90,7 @@ def test_the_page_is_whole(small: tuple[str, dict[str, object]]) -> None:
     assert "`make evaluate ARGS=...`" in page
     for peer in PEERS:
         assert page.count(f"| {peer.name}") == 2
-    assert page.count("\n## ") == 7
+    assert page.count("\n## ") == 8
     assert "nan" not in page
     assert all(line.count("|") > 4 for line in page.splitlines() if line.startswith("| recall"))
 

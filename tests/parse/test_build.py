@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import mailripple
+from mailripple.models import lookups_kernel
 from mailripple.parse import build
 from mailripple.parse.build import Kernels, digest
 from tests.parse import small
@@ -161,6 +162,13 @@ def test_another_source_is_another_code(tmp_path: Path, monkeypatch: pytest.Monk
     copy.write_text(Path(small.__file__).read_text() + "\n# changed\n")
     monkeypatch.setattr(small, "__file__", str(copy))
     assert digest([small]) != before
+
+
+def test_another_constant_is_another_code() -> None:
+    """What kernels import is part of what their code is made of: tables of numbers in other modules, and what these import."""
+    found = {path.name for path in build.sources_of([lookups_kernel])}
+    assert {"lookups_kernel.py", "gaps.py", "logs.py", "sums_kernel.py", "messages_tables.py", "text.py"} <= found
+    assert "cli.py" not in found
 
 
 def test_no_home(place: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mailripple.models.lookups import LookupScore
+from mailripple.models.outages import Outage
 from mailripple.models.senders import SenderScore
 
 #: Levels in rising order.
@@ -21,13 +22,14 @@ class Scores:
 
     `senders` for each fold of mail logs (a server, or servers that follow each other), `lookups` for each fold of DNS
     logs; `mail_hosts` keys of addresses known to be mail servers; `ask_reverse` keys of DNS clients that ask for the
-    names of addresses too, as servers do and mailers do not.
+    names of addresses too, as servers do and mailers do not; `outages` what kept mail from going out.
     """
 
     senders: tuple[tuple[SenderScore, ...], ...] = ()
     lookups: tuple[tuple[LookupScore, ...], ...] = ()
     mail_hosts: frozenset[int] = frozenset()
     ask_reverse: frozenset[int] = frozenset()
+    outages: tuple[Outage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,8 @@ class Alarm:
 
     `log_e` the natural logarithm of the largest e-CUSUM, `evidence` that of E, an e-value at any moment; `onset`,
     `at` (when the level was reached) and `last` microseconds since 1970; `lines` orders of records (source << 40 |
-    line); `why` short clauses for people, heaviest first; `login` key of the last mailbox user at that host, 0 if none.
+    line); `why` short clauses for people, heaviest first; `login` key of the last mailbox user at that host, 0 if none;
+    `kind` of the subject where it is no host and no account: "domain" (a destination) or "server".
     """
 
     detector: str
@@ -54,3 +57,4 @@ class Alarm:
     innocent: str
     lines: tuple[int, ...] = ()
     login: int = 0
+    kind: str = ""

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from mailripple.evaluate.week import Raised, Subject
+from mailripple.evaluate.week import Raised, Subject, kept_of
 from mailripple.incidents import confidence
+from mailripple.models.outages import find_outages
 from mailripple.parse.emit import GUESSES
+from mailripple.simulate.site.queue import GREYLIST_BY, GREYLIST_OF
 from mailripple.simulate.site.tables import Cause, Site
 
 LABELS = tuple(label.decode() for label in GUESSES)
@@ -73,6 +75,43 @@ def measure(site: Site, raised: Sequence[Raised]) -> Outcome:
         "warned": dict(warned),
         "confidence": sure,
     }
+
+
+#: What the report calls a happening.
+CAUSES = {"remote-down": "remote-outage"}
+
+
+def verdicts(site: Site) -> dict[str, Any]:
+    """Happenings with what was said of them, and what else was said: by cause, of destinations that greylist or not.
+
+    `first` of a happening: deferred first attempts that it made; what made none cannot be seen.
+    """
+    kept = kept_of(site)
+    found = find_outages(kept)
+    said: set[int] = set()
+    happened = []
+    for happening in site.happenings:
+        start, end = happening.start * 1000, happening.end * 1000
+        mine = [
+            i
+            for i, o in enumerate(found)
+            if o.domain == max(happening.domain + 2, 0) * (happening.domain >= 0) and o.start < end and o.end > start
+        ]
+        said.update(mine)
+        rows = kept.deferred
+        hit = (rows["first"] == 1) & (rows["ts"] >= start) & (rows["ts"] < end)
+        hit &= (rows["domain"] == happening.domain + 2) | (happening.domain < 0)
+        wanted = CAUSES.get(happening.kind, happening.kind)
+        causes = [found[i].cause for i in mine]
+        verdict = wanted if wanted in causes else next(iter(causes), None)
+        happened.append({"kind": wanted, "first": int(hit.sum()), "said": verdict})
+    share = site.values["greylists"] * GREYLIST_OF
+    others: Counter[str] = Counter()
+    for i, outage in enumerate(found):
+        grey = outage.domain >= 2 and (outage.domain - 2) * GREYLIST_BY % GREYLIST_OF < share
+        if i not in said:
+            others[f"{outage.cause}, {'a' if grey else 'no'} greylisting destination"] += 1
+    return {"happened": happened, "else": dict(others)}
 
 
 def _attack(site: Site, cause: Cause, number: int, raised: Raised | None) -> dict[str, Any]:

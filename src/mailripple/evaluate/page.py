@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mailripple.evaluate import grid
 from mailripple.evaluate import tables as t
+from mailripple.evaluate.intervals import share
 from mailripple.evaluate.measure import Outcome
 from mailripple.evaluate.peers import PEERS
 
@@ -45,6 +47,8 @@ def page(results: Mapping[str, Sequence[Outcome]], limits: Mapping[str, float], 
         *_innocents(ours),
         "\n## How sure it is\n",
         *_confidence(ours),
+        "\n## Outages and greylisting\n",
+        *_verdicts(ours),
         "\n## What other rules would have cost\n",
         *_peers(results, limits),
         "\n## What cannot be seen\n",
@@ -162,15 +166,34 @@ def _innocents(ours: list[Outcome]) -> list[str]:
     lines = head("kind", "subjects", "accused", "warned of", "share accused")
     accused, warned = t.totals(ours, "accused"), t.totals(ours, "warned")
     for kind in t.kinds(ours):
-        share = t.flagged(ours, kind)
-        lines.append(row(kind, f"{share.n:,}", accused[kind], warned[kind], share.text(4)))
+        accusations = t.flagged(ours, kind)
+        lines.append(row(kind, f"{accusations.n:,}", accused[kind], warned[kind], accusations.text(4)))
     return lines
 
 
 def _confidence(ours: list[Outcome]) -> list[str]:
     lines = head("confidence told", "subjects", "mean told", "share that was guilty")
-    for name, n, told, share in t.reliability(ours):
-        lines.append(row(name, n, f"{told:.3f}", share.text()))
+    for name, n, told, guilty in t.reliability(ours):
+        lines.append(row(name, n, f"{told:.3f}", guilty.text()))
+    return lines
+
+
+def _verdicts(ours: list[Outcome]) -> list[str]:
+    """What was said of things that defer mail and are no attack."""
+    lines = head("what happened", "seen by at least five first attempts", "verdict right", "another verdict", "nothing said")
+    happened = [h for o in ours for h in o["verdicts"]["happened"] if h["first"] >= 5]
+    for kind in sorted({h["kind"] for h in happened}):
+        some = [h for h in happened if h["kind"] == kind]
+        right = sum(h["said"] == kind for h in some)
+        silent = sum(h["said"] is None for h in some)
+        figure = t.Figure(*share(right, len(some)), len(some))
+        lines.append(row(kind, len(some), figure.text(), len(some) - right - silent, silent))
+    said: Counter[str] = Counter()
+    for o in ours:
+        said.update(o["verdicts"]["else"])
+    weeks = sum(o["weeks"] for o in ours)
+    lines += ["\nWhat else was said of destinations, in all " + f"{weeks:g} weeks of these servers:\n", *head("said", "times")]
+    lines += [row(what, n) for what, n in sorted(said.items())]
     return lines
 
 

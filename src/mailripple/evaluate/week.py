@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mailripple.attempts import KeptAttempts, Rows
 from mailripple.messages import Attempts
 from mailripple.models.lookups import server_like
-from mailripple.simulate.site.events import attempts_of, logins_of, questions_of
+from mailripple.parse import layout as L
+from mailripple.simulate.site.events import LOCAL_KEY, attempts_of, logins_of, questions_of
 from mailripple.simulate.site.tables import Ints, Site
 from mailripple.tables import QTYPES
 
@@ -101,6 +103,15 @@ def _filtered(site: Site, attempts: Attempts) -> npt.NDArray[np.bool_]:
     marked = np.where(harm[site.messages.cause], luck < 0.9, luck < 0.02)
     found: npt.NDArray[np.bool_] = marked[attempts.columns[3] - 1]
     return found
+
+
+def kept_of(site: Site) -> KeptAttempts:
+    """The attempts that a report keeps for its models, all of them: deferred ones, and others that left the machine."""
+    columns = attempts_of(site).columns
+    rows = np.stack([columns[i] for i in (0, 2, 3, 4, 5, 6, 7, 8, 9, 1)])
+    away = columns[7] != LOCAL_KEY
+    deferred = columns[9] == L.DEFERRED
+    return KeptAttempts(Rows(rows[:, away & deferred]), Rows(rows[:, away & ~deferred]))
 
 
 def _reverse_askers(site: Site) -> frozenset[int]:

@@ -93,7 +93,8 @@ R_SENDER, R_DOMAIN, R_FIRST, R_STATUS, R_DSN, R_FINAL = range(6, 12)
     X_BEFORE,
     X_HOUR,
     X_LOW,
-) = range(X_OWN, X_OWN + 38 * 8, 8)
+    X_LARGE,
+) = range(X_OWN, X_OWN + 39 * 8, 8)
 HOST, ACCOUNT = 1, 2
 
 HOUR = 3_600_000_000
@@ -130,6 +131,8 @@ GATE, CHANGING, STEADY, NOTICE = log_of(20), log_of(50), log_of(400), log_of(100
 LEAD, HISTORY = log_of(500), 20
 WARNING, ALARM = log_of(10_000), log_of(100_000)
 MORE = log_of(5)
+#: Or a mailing of so many units of which an eighth fails: old lists of one's own are smaller.
+LARGE = 600
 LN3, LN2_, LN50 = log_of(3), log_of(2), log_of(50)
 
 
@@ -153,7 +156,9 @@ def failure_chance(state: int, subject: int, sender: int, ts: int, failed: int) 
     """Predictive chance of failure within a mailing (beta-binomial), fixed point; takes the outcome in."""
     cell = pair_of(state, join_keys(join_keys(i64(subject), sender), ts // MAILING + 3), ts, FOR_HOURS)
     see(cell, ts)
-    return chance_in(state, cell, failed)
+    chance = chance_in(state, cell, failed)
+    put64(subject + X_LARGE, units_in(cell) >= LARGE and 8 * failures_in(cell) >= units_in(cell))
+    return chance
 
 
 @part
@@ -319,7 +324,8 @@ def judge(subject: int, ts: int, first: int) -> int:
         put64(subject + X_WARNING_AT, ts)
     steady = i64(subject + X_S) < GATE
     gate = (STEADY if steady else CHANGING) + log_of(max(50, week_units(subject))) - LN50
-    if steady and (not first or i64(subject + X_BEFORE) < GATE or often < i64(subject + X_LOW) + MORE):
+    again = first and i64(subject + X_BEFORE) >= GATE and often >= i64(subject + X_LOW) + MORE
+    if steady and not again and not i64(subject + X_LARGE):
         return 0
     if total >= ALARM and often >= gate and i64(subject + X_ALARM_AT) == 0:
         put64(subject + X_ALARM_AT, ts)

@@ -74,6 +74,7 @@ class Summary:
     grep: dict[str, int] = field(default_factory=dict)
     findings: Findings | None = None
     incidents: tuple[Incident, ...] = ()
+    exceptions: tuple[dict[str, Any], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The report as JSON data; keys are stable."""
@@ -84,6 +85,7 @@ class Summary:
                 "first": time_text(self.first) if self.first is not None else None,
                 "last": time_text(self.last) if self.last is not None else None,
             },
+            "exceptions": [{key: _inert(value) for key, value in e.items()} for e in self.exceptions],
             "incidents": [incident_json(i, [s["source"] for s in self.sources]) for i in self.incidents],
             **(findings_json(self.findings) if self.findings is not None else {}),
             "totals": self.totals,
@@ -379,3 +381,7 @@ def local_time(second: int, where: Zone) -> str:
     offset = where.offset_at(second * 1_000_000)
     moment = dt.datetime(1970, 1, 1) + dt.timedelta(seconds=second, microseconds=offset)
     return moment.strftime("%Y-%m-%d %H:%M")
+
+
+def _inert(value: Any) -> Any:
+    return shown(value) if isinstance(value, str) else value

@@ -49,6 +49,8 @@ def show(console: Console, summary: Summary) -> None:
     console.print()
     if not alarms:
         print_incidents(console, summary.incidents, sources, summary.zone)
+    for exception in summary.exceptions:
+        console.print(Text(shown(exception["told"]), style="dim"))
     _curves(console, summary)
     _balance(console, summary)
     if summary.findings is not None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import hashlib
+import re
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +18,8 @@ from mailripple.parse.native import functions_of, translate
 
 #: What keeps the machine code alive: engines must not be freed while their functions can be called.
 _ENGINES: list[Any] = []
+#: An import of this package: the module, and the names.
+_IMPORT = re.compile(r"^from (mailripple[\w.]*) import (\([^)]*\)|.*)", re.MULTILINE)
 
 
 class Kernels:
@@ -58,11 +62,23 @@ def digest(modules: Sequence[ModuleType]) -> str:
     total = hashlib.sha256(f"{llvmlite.__version__} {llvm.get_host_cpu_name()}".encode())
     total.update(llvm.get_host_cpu_features().flatten().encode())
     here = Path(__file__).parent
-    files = {here / "native.py", here / "build.py", here / "layout.py", here.parent / "tables.py"}
-    files |= {Path(str(module.__file__)) for module in modules}
-    for path in sorted(files):
+    for path in sorted({here / "native.py", here / "build.py", *sources_of(modules)}):
         total.update(path.read_bytes())
     return total.hexdigest()[:24]
+
+
+def sources_of(modules: Sequence[ModuleType]) -> set[Path]:
+    """The source files of modules and of all that they import of this package: constants are compiled in."""
+    waiting, found = list(modules), set()
+    while waiting:
+        path = Path(str(waiting.pop().__file__))
+        if path in found:
+            continue
+        found.add(path)
+        for package, names in _IMPORT.findall(path.read_text(encoding="utf-8")):
+            inner = [f"{package}.{name}" for name in re.findall(r"\w+", names)]
+            waiting += [sys.modules[name] for name in (package, *inner) if name in sys.modules]
+    return {path for path in found if path.name != "__init__.py"}
 
 
 def compile_modules(modules: Sequence[ModuleType], machine: Any) -> bytes:

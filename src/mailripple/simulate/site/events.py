@@ -17,6 +17,8 @@ from mailripple.simulate.site.tables import DEFERRED, EXPIRED, FAILED, SENT, Sit
 from mailripple.tables import ATTEMPTS, QTYPES
 
 NULL_SENDER = 1
+#: Key of the campus' own domain.
+LOCAL_KEY = 1
 #: The one mail server.
 SERVER = 1
 _STATUS = {SENT: L.SENT, DEFERRED: L.DEFERRED, FAILED: L.BOUNCED}
@@ -29,7 +31,7 @@ def attempts_of(site: Site) -> Stitched:
     One row for the first record of each attempt at a destination, and for the first that is final.
     """
     a = site.attempts
-    rows = np.lexsort((a.recipient, a.ms))
+    rows = np.lexsort((a.recipient, a.status, a.ms))
     recipient, run = a.recipient[rows], a.run[rows]
     message, domain = site.recipients.message[recipient], site.recipients.domain[recipient]
     place = message * 100_000 + domain + 1

@@ -34,6 +34,8 @@ EFFECTS = {"remote-outage": TIMED_OUT, "remote-down": REFUSED, "closed-to-us": P
 GIVE_UP_MS = 5 * 86_400_000
 #: A server that greylists takes a message that comes again after five minutes.
 GREY_MS = 300_000
+#: A domain greylists if its number times the one, modulo the other, is below the share of those that do.
+GREYLIST_BY, GREYLIST_OF = 48_271, 10_007
 TIMEOUT_MS = 75_000
 
 
@@ -65,7 +67,7 @@ def doors_of(mail: Draft, happenings: list[Happening], values: dict[str, float],
     busy = (rng.random(m) < values["busy"]) & (domain != LOCAL)
     opens[busy] = ms[busy] + rng.exponential(values["busy_minutes"] * 60_000, int(busy.sum())).astype(np.int64)
     why[busy] = BUSY
-    greylists = (domain * 48_271 % 10_007 < values["greylists"] * 10_007) & (domain != LOCAL) & ~busy
+    greylists = (domain * GREYLIST_BY % GREYLIST_OF < values["greylists"] * GREYLIST_OF) & (domain != LOCAL) & ~busy
     rows = np.flatnonzero(greylists)
     triple = (mail.messages.sender[mail.recipients.message[rows]] * 70_000 + domain[rows]) * 32_768 + user[rows]
     _, first = np.unique(triple, return_index=True)

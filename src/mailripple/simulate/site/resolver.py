@@ -91,6 +91,7 @@ def _benign_exchangers(
 ) -> list[Queries]:
     """MX questions of hosts that are no mailers."""
     parts = []
+    thousands = len(inside) / 1000
     for host in inside[rng.random(len(inside)) < 0.1].tolist():  # a mail client sets itself up, or checks its domains
         own = rng.integers(*KNOWN, int(rng.integers(1, 4)))
         at = clock.moments(int(rng.integers(1, 4)), rng)
@@ -98,11 +99,11 @@ def _benign_exchangers(
         parts.append(asked(at, host, net.questions("domain", where), MX))
         guessed = np.array([net.question(f"{g}.{net.names.domains[int(own[0])]}") for g in ("mail", "smtp", "imap")])
         parts.append(asked(at[:1].repeat(3) + np.arange(3) * 400, host, guessed, A, NXDOMAIN))
-    for _ in range(int(rng.poisson(values["dig_sessions"] * clock.days))):
+    for _ in range(int(rng.poisson(values["dig_sessions"] * thousands * clock.days))):
         n = int(rng.geometric(0.3))
         at = clock.office_time(rng) + np.cumsum(rng.exponential(15_000, n)).astype(np.int64)
         parts.append(asked(at, int(rng.choice(inside)), net.questions("domain", rng.integers(*STRANGE, n)), MX))
-    for _ in range(int(rng.poisson(values["scripts"] * clock.days / 7))):
+    for _ in range(int(rng.poisson(values["scripts"] * thousands * clock.days / 7))):
         n = int(rng.integers(20, 300))
         at = clock.office_time(rng) + np.sort(rng.integers(0, int(n * rng.uniform(30, 400)), n))
         parts.append(asked(at, int(rng.choice(inside)), net.questions("domain", rng.integers(*STRANGE, n)), MX))

@@ -1,0 +1,182 @@
+"""Score: which destinations could not be reached, and why: a remote outage, greylisting, the DNS, or a closed door.
+
+Only first attempts are looked at for what is out of order (retries repeat old news), and what became of a deferred
+message tells one cause from another: who greylists takes it on the next try, a host that is down takes nothing from
+anybody for a while, and one that has closed its door to us goes on taking nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mailripple.attempts import KeptAttempts
+from mailripple.parse import layout as L
+
+IntArray = npt.NDArray[np.int64]
+MINUTE = 60_000_000
+#: Deferred first attempts in a row, how many senders' worth of them, for how long at least, and the log of the evidence
+#: that make an outage.
+FEWEST, SOURCES, SHORTEST, LEAST = 5, 3.5, 10 * MINUTE, math.log(1000)
+#: A door that is closed to one or two of us only.
+FEW = 3.0
+#: A destination greylists if of this many deferred first attempts such a share is taken on the next try, that much
+#: later; and if it also takes mail at once meanwhile (from those whom it knows).
+GREY_FEWEST, GREY_SHARE, GREY_WAIT = 10, 0.8, 4 * MINUTE
+#: The DNS does not answer: in a bin of that length so many destinations, and such a share of all first attempts, fail.
+BIN, DNS_DOMAINS, DNS_SHARE, DNS_FEWEST = 5 * MINUTE, 4, 0.8, 6
+#: Destinations that are looked at, by deferred first attempts; log of an evidence, at most.
+MOST, LIMIT = 200, 27.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """Something that deferred mail: `cause` as in the verdicts of incidents.
+
+    `domain` key, 0 for all; `start` to `end` (us) from the first to the last deferral; `over`: mail is taken again;
+    `first` first attempts deferred; `messages` deferred; `sources` effective number of senders' hosts and accounts;
+    `evidence` log of an e-value; `lines` orders of records.
+    """
+
+    cause: str
+    domain: int
+    start: int
+    end: int
+    over: bool
+    first: int
+    messages: int
+    sources: float
+    evidence: float
+    lines: tuple[int, ...]
+
+
+def find_outages(kept: KeptAttempts) -> list[Outage]:
+    """All causes of deferrals that can be told, by their start."""
+    since = max(kept.deferred.since, kept.other.since)
+    rows = np.concatenate([kept.deferred.columns, kept.other.columns], axis=1)
+    rows = rows[:, rows[0] > since]
+    rows = rows[:, np.lexsort((rows[9], rows[0]))]
+    if not rows.shape[1]:
+        return []
+    silent = list(_silences(rows))
+    asked = np.ones(rows.shape[1], bool)
+    for outage in silent:
+        asked &= (rows[0] < outage.start) | (rows[0] > outage.end)
+    rest = rows[:, asked]
+    first = rest[:, (rest[7] == 1) & (rest[8] == L.DEFERRED)]
+    domains, counts = np.unique(first[6], return_counts=True)
+    wanted = domains[(counts >= FEWEST) & (domains != 0)]
+    wanted = wanted[np.argsort(-counts[(counts >= FEWEST) & (domains != 0)], kind="stable")][:MOST]
+    found = [outage for domain in wanted.tolist() for outage in _at(rest[:, rest[6] == domain], int(rows[0, -1]))]
+    return sorted([*silent, *found], key=lambda o: (o.start, o.domain))
+
+
+def _at(rows: IntArray, end: int) -> Iterator[Outage]:
+    """What one destination's attempts (10, n), by time, tell."""
+    first = (rows[7] == 1) & (rows[8] == L.DEFERRED)
+    if _greylists(rows, first):
+        yield _outage("greylisting", rows, np.flatnonzero(first), over=True, evidence=LIMIT)
+        return
+    taken = rows[8] != L.DEFERRED
+    usual = _usual(rows, first, taken)
+    for begin, stop in _runs(first, taken):
+        inside = np.flatnonzero(first[begin:stop]) + begin
+        long = rows[0, stop - 1] - rows[0, begin] >= SHORTEST
+        evidence = min(len(inside) * -math.log(usual), LIMIT)
+        if len(inside) < FEWEST or not long or evidence < LEAST:
+            continue
+        over = bool(stop < rows.shape[1])
+        cause = "remote-outage"
+        # It took our mail before, and takes it no longer from the few who write there.
+        if begin > 0 and not over and end - rows[0, begin] > SHORTEST and effective(rows[:, inside]) < FEW:
+            cause = "closed-to-us"
+        if cause == "closed-to-us" or effective(rows[:, inside]) >= SOURCES:
+            yield _outage(cause, rows, np.arange(begin, stop), over=over, evidence=evidence)
+
+
+def _greylists(rows: IntArray, first: npt.NDArray[np.bool_]) -> bool:
+    """True if most of what was deferred at first was taken on the next try of the same message."""
+    if np.count_nonzero(first) < GREY_FEWEST:
+        return False
+    order = np.lexsort((rows[0], rows[2], rows[1]))
+    server, queue, ts, status = (rows[i][order] for i in (1, 2, 0, 8))
+    begins = first[order]
+    follows = np.zeros(len(order), bool)
+    follows[:-1] = (queue[1:] == queue[:-1]) & (server[1:] == server[:-1])
+    tried = begins & follows
+    at = np.flatnonzero(tried)
+    if len(at) < GREY_FEWEST:
+        return False
+    taken = (status[at + 1] == L.SENT) & (ts[at + 1] - ts[at] >= GREY_WAIT)
+    spread = int(ts[at].max() - ts[at].min())
+    at_once = np.count_nonzero((rows[7] == 1) & (rows[8] == L.SENT))
+    return bool(taken.mean() >= GREY_SHARE and spread > 6 * SHORTEST and at_once > 0)
+
+
+def _usual(rows: IntArray, first: npt.NDArray[np.bool_], taken: npt.NDArray[np.bool_]) -> float:
+    """How often a first attempt is deferred there when nothing is out of order; 2 % at least."""
+    longest = max(_runs(first, taken), key=lambda r: int(first[r[0] : r[1]].sum()), default=(0, 0))
+    outside = np.ones(rows.shape[1], bool)
+    outside[longest[0] : longest[1]] = False
+    deferred = np.count_nonzero(first & outside)
+    all_ = deferred + np.count_nonzero((rows[7] == 1) & taken & outside)
+    return float(min(max((deferred + 0.5) / (all_ + 10), 0.02), 0.9))
+
+
+def _runs(first: npt.NDArray[np.bool_], taken: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """[begin, end) of the stretches between two attempts that were taken in which first attempts were deferred."""
+    edges = np.flatnonzero(taken)
+    begins = np.concatenate([[0], edges + 1])
+    ends = np.concatenate([edges, [len(taken)]])
+    total = np.concatenate([[0], np.cumsum(first)])
+    some = total[ends] > total[begins]
+    return [(int(b), int(e)) for b, e in zip(begins[some], ends[some], strict=True)]
+
+
+def effective(rows: IntArray) -> float:
+    """Effective number of sources, exp of the entropy of their shares: accounts, else addresses, else senders."""
+    source = np.where(rows[4] != 0, rows[4], np.where(rows[3] != 0, rows[3], rows[5]))
+    _, counts = np.unique(source, return_counts=True)
+    share = counts / counts.sum() if len(counts) else np.ones(1)
+    return float(np.exp(-(share * np.log(share)).sum()))
+
+
+def _silences(rows: IntArray) -> Iterator[Outage]:
+    """Stretches in which first attempts fail at many destinations at once: the DNS, or the line, is out of order."""
+    first = np.flatnonzero((rows[7] == 1) & (rows[6] != 0))
+    bins = rows[0, first] // BIN
+    number, inverse = np.unique(bins, return_inverse=True)
+    failed = (rows[8, first] == L.DEFERRED).astype(np.int64)
+    bad, every = np.bincount(inverse, failed), np.bincount(inverse)
+    out = (bad >= DNS_FEWEST) & (bad >= DNS_SHARE * every)
+    places = np.flatnonzero(out)
+    if not len(places):
+        return
+    for group in np.split(places, np.flatnonzero(np.diff(number[places]) > 2) + 1):
+        inside = first[(bins >= number[group[0]]) & (bins <= number[group[-1]]) & (failed == 1)]
+        if len(np.unique(rows[6, inside])) >= DNS_DOMAINS:
+            over = bool(rows[0, -1] > rows[0, inside[-1]] + BIN)
+            yield _outage("dns-outage", rows, inside, over=over, evidence=LIMIT, all_domains=True)
+
+
+def _outage(
+    cause: str, rows: IntArray, places: IntArray, *, over: bool, evidence: float, all_domains: bool = False
+) -> Outage:
+    some = rows[:, places]
+    deferred = some[:, some[8] == L.DEFERRED]
+    return Outage(
+        cause,
+        0 if all_domains else int(some[6, 0]),
+        int(deferred[0, 0]),
+        int(deferred[0, -1]),
+        over,
+        int(np.count_nonzero(deferred[7] == 1)),
+        len(np.unique(deferred[2])),
+        effective(deferred),
+        evidence,
+        tuple(deferred[9, :5].tolist()),
+    )
