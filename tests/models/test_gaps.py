@@ -13,9 +13,10 @@ from mailripple.models.gaps import (
     CELLS,
     CLUMPS,
     ENDS,
-    GOES_ON,
+    IN_STEP,
     LEAST,
-    MAILS,
+    MONITOR_GOES_ON,
+    MONITORS,
     OCTAVES,
     RESTS,
     ROUNDING,
@@ -25,8 +26,10 @@ from mailripple.models.gaps import (
     edges,
     mailer_mass,
     rest_mass,
+    step_mass,
 )
 from mailripple.models.logs import ONE, add_logs
+from mailripple.models.lookups_kernel import goes_on, mails
 
 REAL = [c for c in range(CELLS) if edges(c)[0] < edges(c)[1]]
 
@@ -42,51 +45,62 @@ def test_cells_cover_all_gaps_once() -> None:
 
 def test_masses_sum_to_one() -> None:
     """Null and alternatives are distributions; only cells without a whole second have no mass."""
-    assert sum(share for share, *_ in CLUMPS) == pytest.approx(1)
+    assert sum(share for share, *_ in CLUMPS) + MONITORS == pytest.approx(1)
     assert sum(rest_mass(c) for c in range(CELLS)) == pytest.approx(1)
-    for sort in range(SORTS):
+    for sort in range(SORTS - 1):
         assert sum(clump_mass(c, sort) for c in range(CELLS)) == pytest.approx(1)
-    for stream in range(STREAMS):
+    for last in range(CELLS):
+        assert sum(step_mass(c, last) for c in REAL) == pytest.approx(1)
+    assert set(range(IN_STEP - 1, CELLS)) <= set(REAL)
+    for stream in range(STREAMS - 1):
         assert sum(mailer_mass(c, stream) for c in range(CELLS)) == pytest.approx(1)
     assert all(rest_mass(c) > 0 for c in REAL)
 
 
-def expected(clumps: list[int], cell: int) -> tuple[int, list[int]]:
+def expected(clumps: list[int], last: int, cell: int) -> tuple[int, list[int]]:
     """The fixed-point step of the filter, as the kernel makes it: log chance of the cell, and the sorts after it."""
     ends = clumps[0] + ENDS[0]
     for k in range(1, SORTS):
         ends = add_logs(ends, clumps[k] + ENDS[k])
     ends += RESTS[cell]
-    stays = [clumps[k] + GOES_ON[CELLS * k + cell] for k in range(SORTS)]
+    stays = [clumps[k] + goes_on(k, last, cell) for k in range(SORTS)]
     chance = ends
     for s in stays:
         chance = add_logs(chance, s)
     return chance, [add_logs(s, ends + BEGINS[k]) - chance for k, s in enumerate(stays)]
 
 
-def chance_of(shares: list[float], cell: int) -> float:
-    """The null's exact chance of a cell, if the last name belongs to the sorts with these chances."""
-    total = 0.0
-    for k, (_, goes_on, *_) in enumerate(CLUMPS):
-        total += shares[k] * (goes_on * clump_mass(cell, k) + (1 - goes_on) * rest_mass(cell))
-    return total
+def sorts_of(last: int, cell: int) -> list[tuple[float, float, float]]:
+    """Of each sort of clump: its share, how often it goes on, and then the chance of this cell."""
+    typed = [(share, on, clump_mass(cell, k)) for k, (share, on, *_) in enumerate(CLUMPS)]
+    return [*typed, (MONITORS, MONITOR_GOES_ON, step_mass(cell, last))]
+
+
+def chances(shares: list[float], last: int, cell: int) -> tuple[float, list[float]]:
+    """The null's exact chance of a cell, if the last name belongs to the sorts with these chances; and those after it."""
+    sorts = sorts_of(last, cell)
+    stays = [p * on * mass for p, (_, on, mass) in zip(shares, sorts, strict=True)]
+    ends = sum(p * (1 - on) for p, (_, on, _) in zip(shares, sorts, strict=True)) * rest_mass(cell)
+    chance = sum(stays) + ends
+    return chance, [(s + ends * share) / chance for s, (share, _, _) in zip(stays, sorts, strict=True)]
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_the_exact_mean_under_the_null_is_at_most_one(seed: int) -> None:
     """E[e | the past] under the null over the whole support, with the kernel's tables, whatever was asked before."""
-    rng, clumps = random.Random(seed), list(BEGINS)
-    shares = [share for share, *_ in CLUMPS]
+    rng, clumps, last = random.Random(seed), list(BEGINS), 0
+    shares = [share for share, _, _ in sorts_of(0, 0)]
     for _ in range(60):
-        chances = [chance_of(shares, c) for c in REAL]
+        null = [chances(shares, last, c)[0] for c in REAL]
+        assert sum(null) == pytest.approx(1)
+        logs = [expected(clumps, last, c)[0] + ROUNDING for c in REAL]
         for j in range(STREAMS):
-            e = [math.exp(max(MAILS[CELLS * j + c] - expected(clumps, c)[0] - ROUNDING, LEAST) / ONE) for c in REAL]
-            assert sum(p * x for p, x in zip(chances, e, strict=True)) <= 1 + 1e-7, j
-        cell = rng.choices(REAL, chances if rng.random() < 0.7 else None)[0]
-        goes_on = [shares[k] * CLUMPS[k][1] * clump_mass(cell, k) for k in range(SORTS)]
-        ends = sum(shares[k] * (1 - CLUMPS[k][1]) for k in range(SORTS)) * rest_mass(cell)
-        shares = [(s + ends * CLUMPS[k][0]) / (sum(goes_on) + ends) for k, s in enumerate(goes_on)]
-        _, clumps = expected(clumps, cell)
+            e = [math.exp(max(mails(j, last, c) - log, LEAST) / ONE) for c, log in zip(REAL, logs, strict=True)]
+            assert sum(p * x for p, x in zip(null, e, strict=True)) <= 1 + 1e-7, j
+        cell = last if rng.random() < 0.2 and last in REAL else rng.choices(REAL, null if rng.random() < 0.7 else None)[0]
+        _, shares = chances(shares, last, cell)
+        _, clumps = expected(clumps, last, cell)
+        last = cell
 
 
 def test_asking_again_is_never_evidence() -> None:

@@ -2,10 +2,11 @@
 
 A gap of whole seconds falls into one of `CELLS` cells, four an octave.  Null: questions come in clumps, and clumps come
 rarely (a Lomax tail, `1 - (1 + t/scale)**-shape`).  A clump is that of a program (a script, a mail client that sets
-itself up), quick and long, or of a person who types, slow and short: which of them is not known, and is filtered as in
-a hidden Markov model (Rabiner 1989), gap by gap.  Alternative: a mailer asks at a constant rate, so gaps are
-exponential, but for a share that comes at once: mailers work in threads.  Masses of cells, not densities at points,
-make the ratio an e-value: its mean under the null is the alternative's mass, whatever the filter says.
+itself up), quick and long, or of a person who types, slow and short, or of a monitor, in step: each gap as the last.
+Which of them is not known, and is filtered as in a hidden Markov model (Rabiner 1989), gap by gap.  Alternative: a
+mailer asks at a constant rate, so gaps are exponential, but for a share that comes at once, for mailers work in
+threads; or it keeps in step itself.  Masses of cells, not densities at points, make the ratio an e-value: its mean
+under the null is the alternative's mass, whatever the filter says.
 
 A name that is asked again speaks for whoever is no mailer; a new one is no evidence by its being new: the mean stays
 at most 1 for hosts that never ask twice.
@@ -22,8 +23,12 @@ OCTAVES = 24
 CELLS = 4 * (OCTAVES + 1)
 #: Null, clumps of programs and of persons: their share, how often one goes on, and the log-logistic gap within: the
 #: median in seconds and the shape.
-CLUMPS = ((0.2, 0.99, 0.4, 1.5), (0.8, 0.75, 10.0, 2.0))
-SORTS = len(CLUMPS)
+CLUMPS = ((0.1, 0.995, 0.35, 2.5), (0.8, 0.75, 10.0, 2.1))
+#: The last sort of clump, in step: its share, how often it goes on, and how often the gap is in the cell of the last
+#: (else in one beside it).  Gaps of less than 15 s are not in step: their cells are not whole seconds.
+MONITORS, MONITOR_GOES_ON, SAME_CELL = 0.1, 0.75, 0.8
+IN_STEP = 16
+SORTS = len(CLUMPS) + 1
 #: The tail between clumps.
 REST_SHAPE, REST_SCALE_S = 0.5, 14_400.0
 #: Alternatives, averaged; the truth need only lie between: new names a minute, and the share that comes at once.
@@ -33,16 +38,19 @@ MAILERS = (
     (0.5, 0.1),
     (1.5, 0.1),
     (5.0, 0.1),
-    (15.0, 0.1),
-    (50.0, 0.1),
+    (12.0, 0.1),
+    (30.0, 0.1),
+    (90.0, 0.1),
     (0.5, 0.6),
     (5.0, 0.6),
 )
-STREAMS = len(MAILERS)
+#: The last stream is that of a mailer in step nine times in ten, else as the third.
+STEADY, STEADY_ELSE = 0.9, 2
+STREAMS = len(MAILERS) + 1
 #: Gaps in threads: as `CLUMPS`.
 AT_ONCE_S, AT_ONCE_SHAPE = 0.5, 2.0
 #: The ratio of a name that is asked again.
-AGAIN = fixed(-0.05)
+AGAIN = fixed(-0.1)
 #: Taken from each step, so that what fixed point rounds cannot raise the mean above 1.
 ROUNDING = fixed(5e-5)
 
@@ -87,17 +95,28 @@ def mailer_mass(cell: int, stream: int) -> float:
     return (1 - at_once) * alone + at_once * thread
 
 
+def step_mass(cell: int, last: int) -> float:
+    """Chance of a cell in step with the last gap's; where that was too short (or endless), of one between clumps."""
+    if not IN_STEP <= last < CELLS - 1:
+        return rest_mass(cell)
+    return {0: SAME_CELL, 1: (1 - SAME_CELL) / 2}.get(abs(cell - last), 0.0)
+
+
 def _log(mass: float) -> int:
     """The logarithm, fixed point; of a cell without a whole second 0, for it never comes."""
     return fixed(math.log(mass)) if mass > 0 else 0
 
 
-#: Logarithms, fixed point: for each stream and cell; for each sort of clump and cell, that it goes on so; of a cell
-#: between clumps; for each sort, that a clump ends, and that one begins.
-MAILS = tuple(_log(mailer_mass(cell, stream)) for stream in range(STREAMS) for cell in range(CELLS))
-GOES_ON = tuple(_log(CLUMPS[sort][1] * clump_mass(cell, sort)) for sort in range(SORTS) for cell in range(CELLS))
+#: Logarithms, fixed point: for each stream but the last and cell; for each sort but the last and cell, that it goes on
+#: so; of a cell between clumps; for each sort, that a clump ends, and that one begins.
+MAILS = tuple(_log(mailer_mass(cell, stream)) for stream in range(STREAMS - 1) for cell in range(CELLS))
+GOES_ON = tuple(_log(CLUMPS[sort][1] * clump_mass(cell, sort)) for sort in range(SORTS - 1) for cell in range(CELLS))
 RESTS = tuple(_log(rest_mass(cell)) for cell in range(CELLS))
-ENDS = tuple(_log(1 - clump[1]) for clump in CLUMPS)
-BEGINS = tuple(_log(clump[0]) for clump in CLUMPS)
+ENDS = (*(_log(1 - clump[1]) for clump in CLUMPS), _log(1 - MONITOR_GOES_ON))
+BEGINS = (*(_log(clump[0]) for clump in CLUMPS), _log(MONITORS))
+#: That a monitor goes on; the chance of the last gap's cell and of one beside it; of all others: never.
+STEPS, SAME, BESIDE, NEVER = _log(MONITOR_GOES_ON), _log(SAME_CELL), _log((1 - SAME_CELL) / 2), fixed(-60.0)
+#: A mailer in step, and one that is not for once.
+KEEPS_STEP, LOSES_STEP = _log(STEADY), _log(1 - STEADY)
 #: The least evidence of a step: a CUSUM that has begun anew forgets the rest.
 LEAST = fixed(-20.0)

@@ -10,14 +10,22 @@ from mailripple.messages_tables import join_keys
 from mailripple.models.gaps import (
     AGAIN,
     BEGINS,
+    BESIDE,
     CELLS,
     ENDS,
     GOES_ON,
+    IN_STEP,
+    KEEPS_STEP,
     LEAST,
+    LOSES_STEP,
     MAILS,
+    NEVER,
     RESTS,
     ROUNDING,
+    SAME,
     SORTS,
+    STEADY_ELSE,
+    STEPS,
     STREAMS,
 )
 from mailripple.models.logs import add_logs, log_of
@@ -61,6 +69,8 @@ X_S = X_OWN + 24
 X_R = X_S + 8 * STREAMS
 #: Logarithms of the chances of the sorts of clump that the last name may belong to.
 X_CLUMPS = X_R + 8 * STREAMS
+#: The cell of the last gap.
+X_CELL = X_CLUMPS + 8 * SORTS
 SECOND = 1_000_000
 #: e-values as logarithms.  An alarm of guesses is dearer: what else is asked for under such names is less well known.
 NOTICE, WARNING, ALARM, ALARM_GUESS = log_of(1000), log_of(10_000), log_of(100_000), log_of(1_000_000)
@@ -91,7 +101,29 @@ def begin_clump(subject: int) -> int:
 
 
 @part
-def expect(subject: int, cell: int) -> int:
+def in_step(last: int, cell: int) -> int:
+    """Log of the chance of a cell for whoever keeps in step with the last gap; only where `steps(last)`."""
+    if cell == last:
+        return SAME
+    return BESIDE if cell == last - 1 or cell == last + 1 else NEVER
+
+
+@part
+def steps(last: int) -> int:
+    """True if the last gap was one to be in step with."""
+    return last >= IN_STEP and last < CELLS - 1
+
+
+@part
+def goes_on(sort: int, last: int, cell: int) -> int:
+    """Log of the chance that a clump of this sort goes on with this gap."""
+    if sort < SORTS - 1:
+        return GOES_ON[CELLS * sort + cell]
+    return STEPS + (in_step(last, cell) if steps(last) else RESTS[cell])
+
+
+@part
+def expect(subject: int, last: int, cell: int) -> int:
     """Log of the null's chance of a gap in this cell, after all that the client has asked; the sorts are filtered."""
     clumps = subject + X_CLUMPS
     ends = i64(clumps) + ENDS[0]
@@ -100,11 +132,20 @@ def expect(subject: int, cell: int) -> int:
     ends += RESTS[cell]
     chance = ends
     for k in range(SORTS):
-        chance = add_logs(chance, i64(clumps + 8 * k) + GOES_ON[CELLS * k + cell])
+        chance = add_logs(chance, i64(clumps + 8 * k) + goes_on(k, last, cell))
     for k in range(SORTS):
-        stays = i64(clumps + 8 * k) + GOES_ON[CELLS * k + cell]
+        stays = i64(clumps + 8 * k) + goes_on(k, last, cell)
         put64(clumps + 8 * k, add_logs(stays, ends + BEGINS[k]) - chance)
     return chance
+
+
+@part
+def mails(stream: int, last: int, cell: int) -> int:
+    """Log of the chance of this gap for a mailer."""
+    if stream < STREAMS - 1:
+        return MAILS[CELLS * stream + cell]
+    alone = MAILS[CELLS * STEADY_ELSE + cell]
+    return add_logs(KEEPS_STEP + in_step(last, cell), LOSES_STEP + alone) if steps(last) else alone
 
 
 @part
@@ -112,11 +153,13 @@ def weigh(subject: int, gap: int, ts: int) -> int:
     """A new name, `gap` seconds after the last: add to the streams, and judge.  Returns the largest evidence."""
     names = i64(subject + X_NAMES)
     cell = cell_of(gap)
-    chance = expect(subject, cell) + ROUNDING
+    last = i64(subject + X_CELL)
+    chance = expect(subject, last, cell) + ROUNDING
+    put64(subject + X_CELL, cell)
     fresh = 0
     most = LEAST
     for j in range(STREAMS):
-        log_e = max(MAILS[CELLS * j + cell] - chance, LEAST)
+        log_e = max(mails(j, last, cell) - chance, LEAST)
         most = max(most, log_e)
         fresh += cusum(subject, X_S + 8 * j, log_e)
         roberts(subject, X_R + 8 * j, log_e, names - 1)
