@@ -20,7 +20,7 @@ from mailripple.evaluate import grid
 from mailripple.evaluate.measure import Outcome, measure, verdicts
 from mailripple.evaluate.ours import ours
 from mailripple.evaluate.page import OURS, page
-from mailripple.evaluate.peers import PEERS
+from mailripple.evaluate.peers import PEERS, records_a_message
 from mailripple.evaluate.tables import ORDINARY, false_alarms
 from mailripple.evaluate.week import week_of
 from mailripple.simulate.site.generate import make_site
@@ -46,7 +46,7 @@ def try_seed(job: Job) -> dict[str, Outcome]:
     attacks = grid.attacks_of(seed)
     site = make_site(site_scene("campus"), seed, days=grid.DAYS, clients=clients, attacks=attacks)
     week = week_of(site)
-    out = {OURS: measure(site, ours(week)) | {"verdicts": verdicts(site)}}
+    out = {OURS: measure(site, ours(week)) | {"verdicts": verdicts(site), "ratio": records_a_message(week, 1.5)}}
     for peer in PEERS:
         for limit in limits[peer.name]:
             out[f"{peer.name}@{limit:g}"] = measure(site, peer.rule(week, limit))

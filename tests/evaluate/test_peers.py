@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mailripple.evaluate.peers import PEERS, Peer
+from mailripple.evaluate.peers import PEERS, Peer, records_a_message
 from mailripple.evaluate.week import Week
 from mailripple.evaluate.windows import in_window, new_ones
 from mailripple.messages import Attempts
@@ -58,3 +58,13 @@ def test_windows() -> None:
     who, ts = np.array([1, 1, 1, 2, 2]), np.array([0, 5, 20, 21, 31])
     assert in_window(who, ts, 10).tolist() == [1, 2, 1, 1, 1]
     assert new_ones(who, np.array([4, 4, 5, 4, 4])).tolist() == [True, False, True, True, False]
+
+
+def test_the_papers_sign_counts_hours() -> None:
+    """Hours with more than 1.5 records a message, of those with 20 messages or more, before the attacks begin."""
+    tries = [(k // 2, HOST, 50, 0) for k in range(60)]
+    again = [(90 + k // 2, HOST, 50, 0) for k in range(60)]
+    events = week([*tries, *again])
+    events.attempts.columns[3, 60:] = np.repeat(np.arange(100, 130), 2)
+    assert records_a_message(events, 1.5) == (2, 1, 2)
+    assert records_a_message(events, 2.5) == (2, 0, 2)

@@ -130,6 +130,25 @@ def share_failed(week: Week, limit: float) -> list[Raised]:
     return first_times(who, ts, (all_ >= 5) & (100 * worse >= limit * all_))
 
 
+def records_a_message(week: Week, limit: float) -> tuple[int, int, int]:
+    """The paper read as a rule: hours in which N_to / N_from is above `limit`.
+
+    It accuses nobody, only the day.  (Hours of 20 messages or more, those above before any attack, all before it): an
+    evaluation begins its attacks after `grid.HISTORY` days.
+    """
+    from mailripple.evaluate.grid import HISTORY
+
+    ts, queue = week.column("ts"), week.column("queue")
+    hour = (ts - week.start) // HOUR
+    first = np.unique(queue, return_index=True)[1]
+    n_to = np.bincount(hour)
+    n_from = np.bincount(hour[first], minlength=len(n_to))
+    busy = n_from >= 20
+    above = busy & (n_to > limit * n_from)
+    quiet = np.arange(len(n_to)) < 24 * HISTORY
+    return int(busy.sum()), int((above & quiet).sum()), int((busy & quiet).sum())
+
+
 _SPOT = (4.6, 7, 10, 15, 20, 30, 50, 100)
 _DUAN, _WHYTE = "Duan and others 2012", "Whyte and others 2005"
 PEERS = (
