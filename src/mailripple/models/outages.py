@@ -57,8 +57,10 @@ class Outage:
 def find_outages(kept: KeptAttempts) -> list[Outage]:
     """All causes of deferrals that can be told, by their start."""
     since = max(kept.deferred.since, kept.other.since)
-    rows = np.concatenate([kept.deferred.columns, kept.other.columns], axis=1)
-    rows = rows[:, rows[0] > since]
+    tables = [t.columns for t in (kept.deferred, kept.other)]
+    if not (kept.deferred.complete and kept.other.complete):
+        tables = [t[:, t[0] > since] for t in tables]
+    rows = np.concatenate(tables, axis=1)
     rows = rows[:, np.lexsort((rows[9], rows[0]))]
     if not rows.shape[1]:
         return []
@@ -66,7 +68,7 @@ def find_outages(kept: KeptAttempts) -> list[Outage]:
     asked = np.ones(rows.shape[1], bool)
     for outage in silent:
         asked &= (rows[0] < outage.start) | (rows[0] > outage.end)
-    rest = rows[:, asked]
+    rest = rows if asked.all() else rows[:, asked]
     first = rest[:, (rest[7] == 1) & (rest[8] == L.DEFERRED)]
     domains, counts = np.unique(first[6], return_counts=True)
     wanted = domains[(counts >= FEWEST) & (domains != 0)]

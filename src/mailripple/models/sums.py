@@ -57,7 +57,8 @@ class Sums:
             if not kernels().is_full(state, table, 8):
                 continue
             needed = int(kernels().count_needed(state, table, 8 * words))
-            while 2 * slots < 5 * needed + 64:  # room for the next rows in small tables too
+            parts = 3 if table == kernel.SUBJECTS else 5
+            while 2 * slots < parts * needed + 64:  # room for the next rows in small tables too
                 slots *= 2
             new = np.zeros((slots, words), np.int64)
             kernels().rehash(state, table, 8 * words, new.ctypes.data, slots - 1)

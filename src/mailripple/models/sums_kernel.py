@@ -191,10 +191,11 @@ def keep_sure(subject: int, log_r: int) -> int:
 
 @part
 def full(state: int, table: int, room: int) -> int:
-    """True if so many more rows are too many: subjects fill half of their table, the small pairs five eighths."""
+    """True if so many more rows are too many: subjects, which are large, fill three quarters of their table, pairs five
+    eighths."""
     if table == PAIRS:
         return 8 * (i64(state + table + 16) + room) > 5 * i64(state + table + 8)
-    return 2 * (i64(state + table + 16) + room) > i64(state + table + 8)
+    return 4 * (i64(state + table + 16) + room) > 3 * i64(state + table + 8)
 
 
 @entry
