@@ -1,13 +1,15 @@
 """The chances of the gaps between a host's questions, as tables for the kernel: a likelihood over whole intervals.
 
-A gap of whole seconds falls into one of `CELLS` cells, four an octave.  Null: questions come in clumps (a script, a
-mail client that sets itself up), and clumps come rarely; both gaps have Lomax tails, `1 - (1 + t/scale)**-shape`.
-Alternative: a mailer asks at a constant rate, so gaps are exponential.  Masses of cells, not densities at points, make
-the ratio an e-value: its mean under the null is the alternative's mass, at most 1.
+A gap of whole seconds falls into one of `CELLS` cells, four an octave.  Null: questions come in clumps, and clumps come
+rarely (a Lomax tail, `1 - (1 + t/scale)**-shape`).  A clump is that of a program (a script, a mail client that sets
+itself up), quick and long, or of a person who types, slow and short, or of a monitor, in step: each gap as the last.
+Which of them is not known, and is filtered as in a hidden Markov model (Rabiner 1989), gap by gap.  Alternative: a
+mailer asks at a constant rate, so gaps are exponential, but for a share that comes at once, for mailers work in
+threads; or it keeps in step itself.  Masses of cells, not densities at points, make the ratio an e-value: its mean
+under the null is the alternative's mass, whatever the filter says.
 
-Two things more.  Whoever is no mailer asks some names again and again (a monitor does nothing else), a mailer seldom
-does: a question is old or new first, and new ones have a gap.  And a program that checks a list asks as fast as the
-fastest mailer, but its list has an end: that stream has a null of its own, in which each name may be the last.
+A name that is asked again speaks for whoever is no mailer; a new one is no evidence by its being new: the mean stays
+at most 1 for hosts that never ask twice.
 """
 
 from __future__ import annotations
@@ -19,15 +21,38 @@ from mailripple.models.logs import fixed
 #: Octaves of seconds; 2**24 s are half a year.
 OCTAVES = 24
 CELLS = 4 * (OCTAVES + 1)
-#: Null: how often the next question belongs to the same clump, and the tails within and between clumps.
-CLUMP, CLUMP_SHAPE, CLUMP_SCALE_S = 0.7, 1.0, 3.0
+#: Null, clumps of programs and of persons: their share, how often one goes on, and the log-logistic gap within: the
+#: median in seconds and the shape.
+CLUMPS = ((0.1, 0.995, 0.35, 2.5), (0.8, 0.75, 10.0, 2.1))
+#: The last sort of clump, in step: its share, how often it goes on, and how often the gap is in the cell of the last
+#: (else in one beside it).  Gaps of less than 15 s are not in step: their cells are not whole seconds.
+MONITORS, MONITOR_GOES_ON, SAME_CELL = 0.1, 0.75, 0.8
+IN_STEP = 16
+SORTS = len(CLUMPS) + 1
+#: The tail between clumps.
 REST_SHAPE, REST_SCALE_S = 0.5, 14_400.0
-#: How often a question repeats one of the last day: null and mailer.
-REPEATS, MAILER_REPEATS = 0.1, 0.05
-#: A program that checks a list goes on with this chance, within so many seconds; a mailer that is as fast always does.
-GOES_ON, AT_ONCE_S = 0.985, 15
-#: Alternatives: new names a minute.  Several at once; the truth need only lie between.
-RATES = (0.05, 0.3, 1.5, 8.0)
+#: Alternatives, averaged; the truth need only lie between: new names a minute, and the share that comes at once.
+MAILERS = (
+    (0.05, 0.1),
+    (0.15, 0.1),
+    (0.5, 0.1),
+    (1.5, 0.1),
+    (5.0, 0.1),
+    (12.0, 0.1),
+    (30.0, 0.1),
+    (90.0, 0.1),
+    (0.5, 0.6),
+    (5.0, 0.6),
+)
+#: The last stream is that of a mailer in step nine times in ten, else as the third.
+STEADY, STEADY_ELSE = 0.9, 2
+STREAMS = len(MAILERS) + 1
+#: Gaps in threads: as `CLUMPS`.
+AT_ONCE_S, AT_ONCE_SHAPE = 0.5, 2.0
+#: The ratio of a name that is asked again.
+AGAIN = fixed(-0.1)
+#: Taken from each step, so that what fixed point rounds cannot raise the mean above 1.
+ROUNDING = fixed(5e-5)
 
 
 def edges(cell: int) -> tuple[float, float]:
@@ -43,39 +68,55 @@ def lomax(t: float, shape: float, scale: float) -> float:
     return 0.0 if math.isinf(t) else (1 + t / scale) ** -shape
 
 
-def null_mass(cell: int) -> float:
-    """Chance of a cell for a host that is no mailer."""
+def log_logistic(t: float, median: float, shape: float) -> float:
+    """Chance of a gap beyond t."""
+    return 0.0 if math.isinf(t) else 1 / (1 + (t / median) ** shape)
+
+
+def clump_mass(cell: int, sort: int) -> float:
+    """Chance of a cell within a clump of a sort."""
     low, high = edges(cell)
-    clump = lomax(low, CLUMP_SHAPE, CLUMP_SCALE_S) - lomax(high, CLUMP_SHAPE, CLUMP_SCALE_S)
-    rest = lomax(low, REST_SHAPE, REST_SCALE_S) - lomax(high, REST_SHAPE, REST_SCALE_S)
-    return CLUMP * clump + (1 - CLUMP) * rest
+    _, _, median, shape = CLUMPS[sort]
+    return log_logistic(low, median, shape) - log_logistic(high, median, shape)
 
 
-def mailer_mass(cell: int, rate: float) -> float:
-    """Chance of a cell for a mailer that asks for `rate` new names a minute."""
+def rest_mass(cell: int) -> float:
+    """Chance of a cell between clumps."""
     low, high = edges(cell)
-    return math.exp(-rate * low / 60) - (0.0 if math.isinf(high) else math.exp(-rate * high / 60))
+    return lomax(low, REST_SHAPE, REST_SCALE_S) - lomax(high, REST_SHAPE, REST_SCALE_S)
 
 
-def _ratio(cell: int, rate: float) -> int:
+def mailer_mass(cell: int, stream: int) -> float:
+    """Chance of a cell for a mailer."""
     low, high = edges(cell)
-    if low >= high:
-        return 0
-    return fixed(max(math.log(max(mailer_mass(cell, rate), 1e-300) / null_mass(cell)) + NEW, -20.0))
+    rate, at_once = MAILERS[stream]
+    thread = log_logistic(low, AT_ONCE_S, AT_ONCE_SHAPE) - log_logistic(high, AT_ONCE_S, AT_ONCE_SHAPE)
+    alone = math.exp(-rate * low / 60) - (0.0 if math.isinf(high) else math.exp(-rate * high / 60))
+    return (1 - at_once) * alone + at_once * thread
 
 
-def _endless(cell: int) -> int:
-    """The ratio of a mailer that goes on to a program that checks a list."""
-    low, high = edges(cell)
-    if low >= high:
-        return 0
-    return fixed(-math.log(GOES_ON)) if high <= AT_ONCE_S else fixed(-20.0)
+def step_mass(cell: int, last: int) -> float:
+    """Chance of a cell in step with the last gap's; where that was too short (or endless), of one between clumps."""
+    if not IN_STEP <= last < CELLS - 1:
+        return rest_mass(cell)
+    return {0: SAME_CELL, 1: (1 - SAME_CELL) / 2}.get(abs(cell - last), 0.0)
 
 
-#: log of the ratio for a name that is new (a list that is checked has no others), and, fixed point, for an old one.
-NEW = math.log((1 - MAILER_REPEATS) / (1 - REPEATS))
-AGAIN = fixed(math.log(MAILER_REPEATS / REPEATS))
-#: Streams: one for each rate, and the fast one without end.
-STREAMS = len(RATES) + 1
-#: log of the ratio, fixed point, for each stream and cell; at least -20: a CUSUM that has begun anew forgets the rest.
-RATIOS = tuple(_ratio(cell, rate) for rate in RATES for cell in range(CELLS)) + tuple(map(_endless, range(CELLS)))
+def _log(mass: float) -> int:
+    """The logarithm, fixed point; of a cell without a whole second 0, for it never comes."""
+    return fixed(math.log(mass)) if mass > 0 else 0
+
+
+#: Logarithms, fixed point: for each stream but the last and cell; for each sort but the last and cell, that it goes on
+#: so; of a cell between clumps; for each sort, that a clump ends, and that one begins.
+MAILS = tuple(_log(mailer_mass(cell, stream)) for stream in range(STREAMS - 1) for cell in range(CELLS))
+GOES_ON = tuple(_log(CLUMPS[sort][1] * clump_mass(cell, sort)) for sort in range(SORTS - 1) for cell in range(CELLS))
+RESTS = tuple(_log(rest_mass(cell)) for cell in range(CELLS))
+ENDS = (*(_log(1 - clump[1]) for clump in CLUMPS), _log(1 - MONITOR_GOES_ON))
+BEGINS = (*(_log(clump[0]) for clump in CLUMPS), _log(MONITORS))
+#: That a monitor goes on; the chance of the last gap's cell and of one beside it; of all others: never.
+STEPS, SAME, BESIDE, NEVER = _log(MONITOR_GOES_ON), _log(SAME_CELL), _log((1 - SAME_CELL) / 2), fixed(-60.0)
+#: A mailer in step, and one that is not for once.
+KEEPS_STEP, LOSES_STEP = _log(STEADY), _log(1 - STEADY)
+#: The least evidence of a step: a CUSUM that has begun anew forgets the rest.
+LEAST = fixed(-20.0)

@@ -1,6 +1,6 @@
 """Score: does a DNS client ask for mail exchangers as a mailer does?  A fold over its questions.
 
-The gaps between names that are new to a client within a day, one by one, against a null of clumps (`models.gaps`).
+The gaps between names that are new to a client within eight days, one by one, against a null of clumps (`models.gaps`).
 Mail servers do the same; who is one is known only at the end, and left to the detector.
 """
 

@@ -1,16 +1,36 @@
 """Kernel of `models.lookups`: evidence that a DNS client asks for mail exchangers as a mailer does, name by name.
 
-A step is a name that the client has not asked for within a day, and the gap since the last such name; or a name that
-it asks for again, two minutes later or more.
+A step is a name that the client has not asked for within eight days, and the gap since the last such name; or a name
+that it asks for again, two minutes later or more.  Programs check their lists by the hour, the night or the week.
 """
 
 from __future__ import annotations
 
 from mailripple.messages_tables import join_keys
-from mailripple.models.gaps import AGAIN, CELLS, RATIOS, STREAMS
+from mailripple.models.gaps import (
+    AGAIN,
+    BEGINS,
+    BESIDE,
+    CELLS,
+    ENDS,
+    GOES_ON,
+    IN_STEP,
+    KEEPS_STEP,
+    LEAST,
+    LOSES_STEP,
+    MAILS,
+    NEVER,
+    RESTS,
+    ROUNDING,
+    SAME,
+    SORTS,
+    STEADY_ELSE,
+    STEPS,
+    STREAMS,
+)
 from mailripple.models.logs import add_logs, log_of
 from mailripple.models.sums_kernel import (
-    FOR_DAY,
+    FOR_WEEK,
     MINUTE,
     NOW,
     P_LAST,
@@ -47,12 +67,16 @@ EXCHANGER, GUESS = 1, 2
 X_NAMES, X_SINCE, X_SINCE_NAMES = X_OWN, X_OWN + 8, X_OWN + 16
 X_S = X_OWN + 24
 X_R = X_S + 8 * STREAMS
+#: Logarithms of the chances of the sorts of clump that the last name may belong to.
+X_CLUMPS = X_R + 8 * STREAMS
+#: The cell of the last gap.
+X_CELL = X_CLUMPS + 8 * SORTS
 SECOND = 1_000_000
-#: e-values as logarithms.  An alarm is dearer than for mail: few hosts ask at all, and those that do ask in clumps.
-NOTICE, WARNING, ALARM = log_of(1000), log_of(10_000), log_of(1_000_000)
+#: e-values as logarithms.  An alarm of guesses is dearer: what else is asked for under such names is less well known.
+NOTICE, WARNING, ALARM, ALARM_GUESS = log_of(1000), log_of(10_000), log_of(100_000), log_of(1_000_000)
 LOG_STREAMS = log_of(STREAMS)
 #: Names since it began that an alarm needs, besides the first: of exchangers, and of domains whose server is guessed.
-LEAST_NAMES, LEAST_GUESSED = 7, 3
+LEAST_NAMES, LEAST_GUESSED = 3, 3
 #: Asking again so many minutes later is no resolver's repeat.
 LATER = 2
 
@@ -69,14 +93,73 @@ def cell_of(gap: int) -> int:
 
 
 @part
+def begin_clump(subject: int) -> int:
+    """The first name: its clump may be of any sort."""
+    for k in range(SORTS):
+        put64(subject + X_CLUMPS + 8 * k, BEGINS[k])
+    return 0
+
+
+@part
+def in_step(last: int, cell: int) -> int:
+    """Log of the chance of a cell for whoever keeps in step with the last gap; only where `steps(last)`."""
+    if cell == last:
+        return SAME
+    return BESIDE if cell == last - 1 or cell == last + 1 else NEVER
+
+
+@part
+def steps(last: int) -> int:
+    """True if the last gap was one to be in step with."""
+    return last >= IN_STEP and last < CELLS - 1
+
+
+@part
+def goes_on(sort: int, last: int, cell: int) -> int:
+    """Log of the chance that a clump of this sort goes on with this gap."""
+    if sort < SORTS - 1:
+        return GOES_ON[CELLS * sort + cell]
+    return STEPS + (in_step(last, cell) if steps(last) else RESTS[cell])
+
+
+@part
+def expect(subject: int, last: int, cell: int) -> int:
+    """Log of the null's chance of a gap in this cell, after all that the client has asked; the sorts are filtered."""
+    clumps = subject + X_CLUMPS
+    ends = i64(clumps) + ENDS[0]
+    for k in range(1, SORTS):
+        ends = add_logs(ends, i64(clumps + 8 * k) + ENDS[k])
+    ends += RESTS[cell]
+    chance = ends
+    for k in range(SORTS):
+        chance = add_logs(chance, i64(clumps + 8 * k) + goes_on(k, last, cell))
+    for k in range(SORTS):
+        stays = i64(clumps + 8 * k) + goes_on(k, last, cell)
+        put64(clumps + 8 * k, add_logs(stays, ends + BEGINS[k]) - chance)
+    return chance
+
+
+@part
+def mails(stream: int, last: int, cell: int) -> int:
+    """Log of the chance of this gap for a mailer."""
+    if stream < STREAMS - 1:
+        return MAILS[CELLS * stream + cell]
+    alone = MAILS[CELLS * STEADY_ELSE + cell]
+    return add_logs(KEEPS_STEP + in_step(last, cell), LOSES_STEP + alone) if steps(last) else alone
+
+
+@part
 def weigh(subject: int, gap: int, ts: int) -> int:
     """A new name, `gap` seconds after the last: add to the streams, and judge.  Returns the largest evidence."""
     names = i64(subject + X_NAMES)
     cell = cell_of(gap)
+    last = i64(subject + X_CELL)
+    chance = expect(subject, last, cell) + ROUNDING
+    put64(subject + X_CELL, cell)
     fresh = 0
-    most = RATIOS[cell]
+    most = LEAST
     for j in range(STREAMS):
-        log_e = RATIOS[CELLS * j + cell]
+        log_e = max(mails(j, last, cell) - chance, LEAST)
         most = max(most, log_e)
         fresh += cusum(subject, X_S + 8 * j, log_e)
         roberts(subject, X_R + 8 * j, log_e, names - 1)
@@ -105,8 +188,10 @@ def reach(subject: int, total: int, ts: int) -> int:
         put64(subject + X_ONSET, i64(subject + X_SINCE))
     if total >= WARNING and i64(subject + X_WARNING_AT) == 0:
         put64(subject + X_WARNING_AT, ts)
-    least = LEAST_GUESSED if i64(subject + X_KIND) == GUESS else LEAST_NAMES
-    if total >= ALARM and i64(subject + X_SINCE_NAMES) >= least and i64(subject + X_ALARM_AT) == 0:
+    guessed = i64(subject + X_KIND) == GUESS
+    least = LEAST_GUESSED if guessed else LEAST_NAMES
+    enough = total >= (ALARM_GUESS if guessed else ALARM) and i64(subject + X_SINCE_NAMES) >= least
+    if enough and i64(subject + X_ALARM_AT) == 0:
         put64(subject + X_ALARM_AT, ts)
         put64(subject + X_ONSET, i64(subject + X_SINCE))
         put64(subject + X_ALARM_UNITS, i64(subject + X_SINCE_NAMES))
@@ -115,8 +200,8 @@ def reach(subject: int, total: int, ts: int) -> int:
 
 @part
 def ask_again(subject: int) -> int:
-    """A name that was asked for before: against every stream but the last; a list that is checked has none."""
-    for j in range(STREAMS - 1):
+    """A name that the client asked for before: against every stream."""
+    for j in range(STREAMS):
         cusum(subject, X_S + 8 * j, AGAIN)
         roberts(subject, X_R + 8 * j, AGAIN, 2)
     return 0
@@ -133,7 +218,7 @@ def fold_lookups(state: int, rows: int, stride: int, begin: int, end: int) -> in
         asked = i64(row + R_ASKED * stride)
         put64(state + NOW, max(i64(state + NOW), ts))
         subject = subject_of(state, i64(row + R_CLIENT * stride), asked, ts)
-        pair = pair_of(state, join_keys(i64(subject), i64(row + R_NAME * stride)), ts, FOR_DAY)
+        pair = pair_of(state, join_keys(i64(subject), i64(row + R_NAME * stride)), ts, FOR_WEEK)
         since = ts // MINUTE - (i64(pair + P_WORD) >> P_LAST)
         known = seen(pair)
         see(pair, ts)
@@ -148,6 +233,7 @@ def fold_lookups(state: int, rows: int, stride: int, begin: int, end: int) -> in
         count_week(subject, ts)
         if names == 1:
             put64(subject + X_SINCE, ts)
+            begin_clump(subject)
             continue
         weight = weigh(subject, max(ts - last, 0) // SECOND, ts)
         keep_line(subject, weight, i64(row + R_ORDER * stride))

@@ -24,9 +24,9 @@ SUBJECT, PAIR = 512, 16
 P_WORD, P_LAST, P_KEEP, P_UNITS = 8, 36, 34, 17
 MOST_COUNT = (1 << P_UNITS) - 1
 MINUTE = 60_000_000
-#: For how many minutes a pair is remembered: a mailing's hour, a day, sixty days.
-KEEPS = (120, 1440, 60 * 1440)
-FOR_HOURS, FOR_DAY, FOR_LONG = range(3)
+#: For how many minutes a pair is remembered: a mailing's hour, a week and a day, sixty days.
+KEEPS = (120, 8 * 1440, 60 * 1440)
+FOR_HOURS, FOR_WEEK, FOR_LONG = range(3)
 #: First words of a subject.
 X_ID, X_KEY, X_KIND, X_FIRST, X_LAST, X_WEEK, X_WEEK_UNITS, X_LAST_WEEK_UNITS = range(0, 64, 8)
 X_MOST, X_SURE, X_NOTICE_AT, X_WARNING_AT, X_ALARM_AT, X_ONSET, X_ALARM_UNITS, X_OWN = range(64, 128, 8)
