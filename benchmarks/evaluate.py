@@ -48,7 +48,7 @@ def try_seed(job: Job) -> dict[str, Outcome]:
     attacks = grid.attacks_of(seed)
     site = make_site(site_scene("campus"), seed, days=grid.DAYS, clients=clients, attacks=attacks)
     week = week_of(site)
-    out = {OURS: measure(site, ours(week)) | {"verdicts": verdicts(site), "ratio": records_a_message(week, 1.5)}}
+    out = {OURS: measure(site, ours(week)) | {"verdicts": verdicts(site, week), "ratio": records_a_message(week, 1.5)}}
     for peer in PEERS:
         for limit in limits[peer.name]:
             out[f"{peer.name}@{limit:g}"] = measure(site, peer.rule(week, limit))

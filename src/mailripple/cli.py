@@ -249,7 +249,10 @@ def selftest(
 
         write_whole(json_, msgspec.json.encode(testing.as_json(lines)) + b"\n")
     else:
-        click.echo(testing.as_text(lines))
+        from mailripple.outputs.write import writing
+
+        with writing("stdout"):
+            click.echo(testing.as_text(lines))
     raise SystemExit(0 if all(line.good for line in lines) else 1)
 
 

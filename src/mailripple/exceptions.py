@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from mailripple.detectors.contract import LEVELS
 from mailripple.errors import UsageError
 from mailripple.incidents import Incident
 
@@ -95,8 +96,7 @@ def apply(
             found = replace(incident, severity="notice", why=(reason, *incident.why))
             break
         out.append(found)
-    order = {"alarm": 0, "warning": 1, "notice": 2}
-    out.sort(key=lambda i: order[i.severity])
+    out.sort(key=lambda i: -LEVELS.index(i.severity))
     return tuple(out), tuple(Applied(*each) for each in zip(exceptions, applied, outside, strict=True))
 
 

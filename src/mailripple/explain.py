@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from mailripple.detectors import DETECTORS
 from mailripple.errors import UsageError
 from mailripple.formats import FormatSet, Pattern, load_formats
 from mailripple.formats.language import Inner, Lit, Message
@@ -41,14 +42,6 @@ COUNTS_INTO: dict[str, str] = {
     "imap.login": "imap.login",
     "imap.logout": "imap.logout",
     "imap.fail": "imap.fail",
-}
-#: How each detector judges, and what it expects where nothing is wrong.
-MODELS = {
-    "mass-mail": "failures against a beta-binomial null in each mailing, first contacts against Pitman and Yor, "
-    "senders likewise; expected: a few per cent fail, new recipients become rare, senders do not change",
-    "direct-mx": "gaps between names that are new to the client, against clumps that come rarely; expected: of a host "
-    "that is no mail server a few names, close together or hours apart",
-    "outage": "first attempts that are deferred in a row, against how often that happens there; expected: one in fifty",
 }
 _STAMPS = {L.NO_TIME: "no time", L.CIVIL_NO_YEAR: "no year, no zone", L.CIVIL: "no zone", L.UTC: "UTC known"}
 
@@ -190,7 +183,7 @@ def explain_incident(name: str, report: Path, json_to: str | None) -> None:
         known = ", ".join(list(incidents)[:5]) or "it has none"
         raise UsageError(f"no incident {shown(name)!r}", where=str(report), todo=f"one of: {shown(known)}")
     incident = incidents[name]
-    models = {key: MODELS[key] for key in incident["statistics"] if key in MODELS}
+    models = {d.NAME: d.MODEL for d in DETECTORS if d.NAME in incident["statistics"]}
     if json_to is not None:
         write_whole(json_to, msgspec.json.encode(incident | {"models": models}) + b"\n")
         return

@@ -91,9 +91,8 @@ def attribute(
     """
     subjects: dict[tuple[str, int, int], list[Alarm]] = {}
     for alarm in alarms:
-        kind = alarm.kind or ("account" if alarm.account else "ip")
         # Outages of one destination are stories of their own.
-        subjects.setdefault((kind, alarm.key, alarm.onset if alarm.kind else 0), []).append(alarm)
+        subjects.setdefault((alarm.subject, alarm.key, alarm.onset if alarm.kind else 0), []).append(alarm)
     found = [_incident(mine, address, text) for mine in subjects.values()]
     if watched:
         found = _standing_out(found, watched)
@@ -104,10 +103,10 @@ def _standing_out(incidents: Sequence[Incident], watched: int) -> list[Incident]
     """The incidents; those of hosts and accounts with what e-BH says of them."""
     ours = [i for i in incidents if i.kind in ("ip", "account")]
     evidence = np.array([i.statistics["log10_evidence"] for i in ours]) * math.log(10)
-    rejected = discoveries(evidence, max(watched, len(ours))).tolist()
-    said = {id(i): r for i, r in zip(ours, rejected, strict=True)}
+    rejected = iter(discoveries(evidence, max(watched, len(ours))).tolist())
     return [
-        replace(i, statistics=i.statistics | {"fdr_rejected": said[id(i)]}) if id(i) in said else i for i in incidents
+        replace(i, statistics=i.statistics | {"fdr_rejected": next(rejected)}) if i.kind in ("ip", "account") else i
+        for i in incidents
     ]
 
 
@@ -117,10 +116,10 @@ def _incident(alarms: Sequence[Alarm], address: Callable[[int], str], text: Call
     evidence = mean_evidence([a.evidence for a in ranked])
     same = [a for a in ranked if a.level == first.level]
     login = next((a.login for a in ranked if a.login), 0)
-    named = first.account or first.kind == "domain"
+    named = address if first.subject == "ip" else text
     return Incident(
-        first.kind or ("account" if first.account else "ip"),
-        text(first.key) if named else "" if first.kind else address(first.key),
+        first.subject,
+        "" if first.subject == "server" else named(first.key),
         first.verdict,
         first.level,
         min(a.onset for a in same),

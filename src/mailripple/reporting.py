@@ -50,9 +50,10 @@ def report(
         from mailripple.outputs.paper import require_matplotlib
 
         require_matplotlib()
+    expected = () if options.exceptions is None else exceptions.read_exceptions(options.exceptions)
     with reject_sink(rejects_to) as sink, progress_bar(arguments) as progress:
         result = read_all(arguments, reading, sink=sink, progress=progress)
-    summary = summary_of(result, options, window_s)
+    summary = summary_of(result, options, window_s, expected)
     if options.counting == "grep":
         summary.grep.update(grep_totals(arguments, result.dns_sources()))
     if json_to is not None:
@@ -72,8 +73,10 @@ def report(
     return 1 if exit_code and any(i.severity == "alarm" for i in summary.incidents) else 0
 
 
-def summary_of(result: Result, options: ReportOptions, window_s: int | None = None) -> Summary:
-    """The report's data from a run's result."""
+def summary_of(
+    result: Result, options: ReportOptions, window_s: int | None = None, expected: Sequence[exceptions.Expected] = ()
+) -> Summary:
+    """The report's data from a run's result; incidents of subjects that are `expected` are notices."""
     names = Names(result.names, result.key, result.ipv6_prefix)
     summary = summarise(
         result.counts,
@@ -87,7 +90,6 @@ def summary_of(result: Result, options: ReportOptions, window_s: int | None = No
         window_s,
     )
     hosts = frozenset(names.key(str(server["address"]).encode(), 1) for server in summary.mail_servers)
-    expected = () if options.exceptions is None else exceptions.read_exceptions(options.exceptions)
     incidents, applied = exceptions.apply(find_incidents(result, names, hosts), expected)
     return replace(summary, incidents=incidents, exceptions=tuple(exceptions.as_json(applied)))
 

@@ -1,7 +1,8 @@
 """What every detector takes and gives.
 
-A detector is a module with `NAME` and a pure function `decide(scores) -> list[Alarm]`: it looks at scores, never at
-logs, learns nothing, and gives the same alarms whatever the order of the scores.
+A detector is a module with `NAME`, `MODEL` (how it judges and what it expects, in words) and a pure function
+`decide(scores) -> list[Alarm]`: it looks at scores, never at logs, learns nothing, and gives the same alarms whatever
+the order of the scores.
 """
 
 from __future__ import annotations
@@ -58,3 +59,8 @@ class Alarm:
     lines: tuple[int, ...] = ()
     login: int = 0
     kind: str = ""
+
+    @property
+    def subject(self) -> str:
+        """What the subject is: "ip", "account", "domain" or "server"."""
+        return self.kind or ("account" if self.account else "ip")

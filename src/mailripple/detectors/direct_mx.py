@@ -10,6 +10,10 @@ from mailripple.models.lookups import LookupScore
 from mailripple.models.lookups_kernel import GUESS
 
 NAME = "direct-mx"
+MODEL = (
+    "gaps between names that are new to the client, against clumps that come rarely; expected: of a host that is no "
+    "mail server a few names, close together or hours apart"
+)
 
 
 def decide(scores: Scores) -> list[Alarm]:

@@ -8,6 +8,10 @@ from mailripple.detectors.contract import Alarm, Scores
 from mailripple.models.senders import SenderScore
 
 NAME = "mass-mail"
+MODEL = (
+    "failures against a beta-binomial null in each mailing, first contacts against Pitman and Yor, senders likewise; "
+    "expected: a few per cent fail, new recipients become rare, senders do not change"
+)
 #: An e-value of 20 for clustered failures: below it volume and novelty convict nobody.
 GATE = math.log(20)
 #: Envelope senders change like a mailer's from this e-value on.

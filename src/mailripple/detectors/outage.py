@@ -6,6 +6,7 @@ from mailripple.detectors.contract import Alarm, Scores
 from mailripple.models.outages import Outage
 
 NAME = "outage"
+MODEL = "first attempts that are deferred in a row, against how often that happens there; expected: one in fifty"
 INNOCENT = {
     "remote-outage": "nothing to do here: the mail is tried again",
     "greylisting": "a common defence against spam: the mail goes through on the next try",

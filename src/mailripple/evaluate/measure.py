@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mailripple.evaluate.week import Raised, Subject, kept_of
+from mailripple.evaluate.week import Raised, Subject, Week, kept_of
 from mailripple.incidents import confidence
 from mailripple.models.outages import find_outages
 from mailripple.parse.emit import GUESSES
@@ -81,12 +81,12 @@ def measure(site: Site, raised: Sequence[Raised]) -> Outcome:
 CAUSES = {"remote-down": "remote-outage"}
 
 
-def verdicts(site: Site) -> dict[str, Any]:
+def verdicts(site: Site, week: Week) -> dict[str, Any]:
     """Happenings with what was said of them, and what else was said: by cause, of destinations that greylist or not.
 
     `first` of a happening: deferred first attempts that it made; what made none cannot be seen.
     """
-    kept = kept_of(site)
+    kept = kept_of(week)
     found = find_outages(kept)
     said: set[int] = set()
     happened = []

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mailripple.evaluate.grid import HISTORY
 from mailripple.evaluate.week import Raised, Rule, Week
 from mailripple.evaluate.windows import (
     HOUR,
@@ -19,6 +20,7 @@ from mailripple.evaluate.windows import (
     in_buckets,
     in_window,
     new_ones,
+    subject_of,
     units,
 )
 from mailripple.parse import layout as L
@@ -71,7 +73,7 @@ def ewma(week: Week, limit: float) -> list[Raised]:
             x = int(count[k])
             deviation = math.sqrt(max(square - mean * mean, 0.0))
             if at and int(hour[k]) >= 10 and x > mean + limit * max(deviation, 1.0):
-                raised.append(Raised((bool(subject[k] & 1), int(subject[k]) >> 1), int(last[k])))
+                raised.append(Raised(subject_of(int(subject[k])), int(last[k])))
                 break
             mean, square, at = 0.9 * mean + 0.1 * x, 0.9 * square + 0.1 * x * x, int(hour[k]) + 1
     return raised
@@ -91,7 +93,7 @@ def negative_binomial(week: Week, limit: float) -> list[Raised]:
                 mean = (total + 1) / past
                 spread = max(squares / past - mean * mean - mean, 0.05 * mean)
                 if _upper_tail(x, mean, mean * mean / spread) < 10.0**-limit:
-                    raised.append(Raised((bool(subject[k] & 1), int(subject[k]) >> 1), int(last[k])))
+                    raised.append(Raised(subject_of(int(subject[k])), int(last[k])))
                     break
             total, squares = total + x, squares + x * x
     return raised
@@ -136,8 +138,6 @@ def records_a_message(week: Week, limit: float) -> tuple[int, int, int]:
     It accuses nobody, only the day.  (Hours of 20 messages or more, those above before any attack, all before it): an
     evaluation begins its attacks after `grid.HISTORY` days.
     """
-    from mailripple.evaluate.grid import HISTORY
-
     ts, queue = week.column("ts"), week.column("queue")
     hour = (ts - week.start) // HOUR
     first = np.unique(queue, return_index=True)[1]
@@ -215,7 +215,7 @@ def _sprt(week: Week, marked: Bools, limit: float) -> list[Raised]:
             total = 0.0
         elif total >= limit:
             done = True
-            raised.append(Raised((bool(subject & 1), subject >> 1), int(ts[k])))
+            raised.append(Raised(subject_of(subject), int(ts[k])))
     return raised
 
 

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mailripple.attempts import KeptAttempts, Rows
+from mailripple.attempts import COLUMNS, KeptAttempts, Rows
 from mailripple.messages import Attempts
 from mailripple.models.lookups import server_like
 from mailripple.parse import layout as L
 from mailripple.simulate.site.events import LOCAL_KEY, attempts_of, logins_of, questions_of
 from mailripple.simulate.site.tables import Ints, Site
-from mailripple.tables import QTYPES
+from mailripple.tables import ATTEMPTS, QTYPES
 
 _MX, _PTR = QTYPES.index("MX"), QTYPES.index("PTR")
+_PLACE = {column.name: i for i, column in enumerate(ATTEMPTS)}
 #: A subject: (is it an account?, its key).
 Subject = tuple[bool, int]
 
@@ -58,21 +59,7 @@ class Week:
 
     def column(self, name: str) -> Ints:
         """A column of the attempts."""
-        places = (
-            "ts",
-            "order",
-            "server",
-            "queue",
-            "client",
-            "account",
-            "sender",
-            "domain",
-            "first",
-            "status",
-            "dsn",
-            "final",
-        )
-        found: Ints = self.attempts.columns[places.index(name)]
+        found: Ints = self.attempts.columns[_PLACE[name]]
         return found
 
 
@@ -105,12 +92,11 @@ def _filtered(site: Site, attempts: Attempts) -> npt.NDArray[np.bool_]:
     return found
 
 
-def kept_of(site: Site) -> KeptAttempts:
+def kept_of(week: Week) -> KeptAttempts:
     """The attempts that a report keeps for its models, all of them: deferred ones, and others that left the machine."""
-    columns = attempts_of(site).columns
-    rows = np.stack([columns[i] for i in (0, 2, 3, 4, 5, 6, 7, 8, 9, 1)])
-    away = columns[7] != LOCAL_KEY
-    deferred = columns[9] == L.DEFERRED
+    rows = np.stack([week.column(name) for name in COLUMNS])
+    away = week.column("domain") != LOCAL_KEY
+    deferred = week.column("status") == L.DEFERRED
     return KeptAttempts(Rows(rows[:, away & deferred]), Rows(rows[:, away & ~deferred]))
 
 

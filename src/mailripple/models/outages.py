@@ -18,6 +18,7 @@ from mailripple.attempts import KeptAttempts
 from mailripple.parse import layout as L
 
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 MINUTE = 60_000_000
 #: Deferred first attempts in a row, how many senders' worth of them, for how long at least, and the log of the evidence
 #: that make an outage.
@@ -84,8 +85,9 @@ def _at(rows: IntArray, end: int) -> Iterator[Outage]:
         yield _outage("greylisting", rows, np.flatnonzero(first), over=True, evidence=LIMIT)
         return
     taken = rows[8] != L.DEFERRED
-    usual = _usual(rows, first, taken)
-    for begin, stop in _runs(first, taken):
+    runs = _runs(first, taken)
+    usual = _usual(rows, first, taken, runs)
+    for begin, stop in runs:
         inside = np.flatnonzero(first[begin:stop]) + begin
         long = rows[0, stop - 1] - rows[0, begin] >= SHORTEST
         evidence = min(len(inside) * -math.log(usual), LIMIT)
@@ -100,7 +102,7 @@ def _at(rows: IntArray, end: int) -> Iterator[Outage]:
             yield _outage(cause, rows, np.arange(begin, stop), over=over, evidence=evidence)
 
 
-def _greylists(rows: IntArray, first: npt.NDArray[np.bool_]) -> bool:
+def _greylists(rows: IntArray, first: BoolArray) -> bool:
     """True if most of what was deferred at first was taken on the next try of the same message."""
     if np.count_nonzero(first) < GREY_FEWEST:
         return False
@@ -119,9 +121,9 @@ def _greylists(rows: IntArray, first: npt.NDArray[np.bool_]) -> bool:
     return bool(taken.mean() >= GREY_SHARE and spread > 6 * SHORTEST and at_once > 0)
 
 
-def _usual(rows: IntArray, first: npt.NDArray[np.bool_], taken: npt.NDArray[np.bool_]) -> float:
+def _usual(rows: IntArray, first: BoolArray, taken: BoolArray, runs: list[tuple[int, int]]) -> float:
     """How often a first attempt is deferred there when nothing is out of order; 2 % at least."""
-    longest = max(_runs(first, taken), key=lambda r: int(first[r[0] : r[1]].sum()), default=(0, 0))
+    longest = max(runs, key=lambda r: int(first[r[0] : r[1]].sum()), default=(0, 0))
     outside = np.ones(rows.shape[1], bool)
     outside[longest[0] : longest[1]] = False
     deferred = np.count_nonzero(first & outside)
@@ -129,7 +131,7 @@ def _usual(rows: IntArray, first: npt.NDArray[np.bool_], taken: npt.NDArray[np.b
     return float(min(max((deferred + 0.5) / (all_ + 10), 0.02), 0.9))
 
 
-def _runs(first: npt.NDArray[np.bool_], taken: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+def _runs(first: BoolArray, taken: BoolArray) -> list[tuple[int, int]]:
     """[begin, end) of the stretches between two attempts that were taken in which first attempts were deferred."""
     edges = np.flatnonzero(taken)
     begins = np.concatenate([[0], edges + 1])

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ import numpy.typing as npt
 from mailripple.simulate.bulk_dns import NameServer
 from mailripple.simulate.bulk_mail import MailServer, Outage
 from mailripple.simulate.bulk_pop import Mailboxes
+from mailripple.simulate.stamps import iso
 from mailripple.simulate.timeline import Timeline, named_stamp, syslog_stamp
 from mailripple.simulate.world import DAY_MS, MX_IP, DailyCurve, World
 
@@ -156,14 +157,14 @@ def generate(
         names = NameServer(world, queries, random[3])
         _run(plan, DailyCurve(since, until), worm, server, boxes, names)
     facts: dict[str, Any] = {
-        "start": _iso(since),
-        "end": _iso(until),
+        "start": iso(since),
+        "end": iso(until),
         "outage_domain": world.domains[outage.domain],
-        "outage_start": _iso(outage.start_ms),
-        "outage_end": _iso(outage.end_ms),
+        "outage_start": iso(outage.start_ms),
+        "outage_end": iso(outage.end_ms),
         "attacker_ip": world.ips[worm.client] if attack else None,
-        "attack_start": _iso(worm.start_ms) if attack else None,
-        "attack_end": _iso(worm.end_ms) if attack else None,
+        "attack_start": iso(worm.start_ms) if attack else None,
+        "attack_end": iso(worm.end_ms) if attack else None,
         "lines": mail.lines + queries.lines,
         "mail_lines": mail.lines,
         "mail_bytes": mail.bytes,
@@ -198,7 +199,3 @@ def _run(
         last = block + 1 == plan.blocks
         for timeline in (server.timeline, names.timeline):
             timeline.write_before(None if last else edges[block + 1])
-
-
-def _iso(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat().replace("+00:00", "Z")

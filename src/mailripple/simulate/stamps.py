@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -36,26 +36,41 @@ def stamped(ms: Ints, texts: list[str], zone: ZoneInfo, stamp: Callable[[datetim
     return "".join(lines).encode("ascii")
 
 
-def write_files(out: Path, files: dict[str, bytes], modified: int) -> None:
-    """Write `files` into the folder `out`, their file times at `modified` (seconds UTC), since old stamps have no year.
+def iso(ms: int) -> str:
+    """A moment (UTC ms) as ISO 8601 with Z."""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat().replace("+00:00", "Z")
 
-    Raises OutputError; then none of the files is there that was not there before.
+
+@contextlib.contextmanager
+def whole_files(out: Path, names: Iterable[str], modified: int) -> Iterator[dict[str, Path]]:
+    """Places where the files of the folder `out` are to be written; then all of them appear at once.
+
+    Their file times are `modified` (seconds UTC), since old stamps have no year.  Raises OutputError; then none of the
+    files is there that was not there before.
     """
-    parts = {name: out / f".{name}.part" for name in files}
+    parts = {name: out / f".{name}.part" for name in names}
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for name, part in parts.items():
-            part.write_bytes(files[name])
+        yield parts
+        for part in parts.values():
             os.utime(part, (modified, modified))
         for name, part in parts.items():
             os.replace(part, out / name)
     except OSError as error:
-        for part in parts.values():
-            with contextlib.suppress(OSError):
-                os.unlink(part)
         raise OutputError(
             f"cannot write to {out}",
             why=error.strerror or str(error),
             where="--out",
             todo="free some space or choose another folder",
         ) from error
+    finally:
+        for part in parts.values():
+            with contextlib.suppress(OSError):
+                os.unlink(part)
+
+
+def write_files(out: Path, files: dict[str, bytes], modified: int) -> None:
+    """Write `files` into the folder `out`, as `whole_files`."""
+    with whole_files(out, files, modified) as parts:
+        for name, part in parts.items():
+            part.write_bytes(files[name])

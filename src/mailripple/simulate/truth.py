@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from mailripple.simulate.campus import A
 from mailripple.simulate.day import LOCAL
 from mailripple.simulate.lookups import MAIL_SERVER, PER_HOST, PER_MESSAGE, PER_SESSION
 from mailripple.simulate.records import Day
+from mailripple.simulate.stamps import iso
 
 SCHEMA = "mailripple.truth/1"
 _STEP_MS = 300_000
@@ -26,12 +26,12 @@ def truth_of(day: Day) -> dict[str, Any]:
         "schema": SCHEMA,
         "scenario": day.scene.id,
         "seed": day.seed,
-        "start": _iso(day.span.start),
-        "end": _iso(day.span.end),
+        "start": iso(day.span.start),
+        "end": iso(day.span.end),
         "local_date": day.variant.date or day.scene.date,
         "time_zone": day.span.zone.key,
-        "written": {"from": _iso(day.written[0]), "to": _iso(day.written[1])},
-        "gap": {"from": _iso(day.gap[0]), "to": _iso(day.gap[1])} if variant.gap else None,
+        "written": {"from": iso(day.written[0]), "to": iso(day.written[1])},
+        "gap": {"from": iso(day.gap[0]), "to": iso(day.gap[1])} if variant.gap else None,
         "quiet": variant.quiet,
         "mail_server": day.campus.mail_server,
         "parameters": values,
@@ -53,7 +53,7 @@ def truth_of(day: Day) -> dict[str, Any]:
             "runners": variant.queue_runners,
             "spread_s": values["queue_spread"] * 60,
             "jitter_s": variant.queue_jitter * 60,
-            "runs": [_iso(ms) for ms in day.runs.tolist()],
+            "runs": [iso(ms) for ms in day.runs.tolist()],
         },
         "domain_a": None if day.close is None else _closed(day, day.close),
         "infected": _infected(day),
@@ -121,12 +121,12 @@ def _closed(day: Day, close: int) -> dict[str, Any]:
     end = day.span.end
     return {
         "name": day.campus.domains[A],
-        "closes": _iso(close),
+        "closes": iso(close),
         "undeliverable": int(stuck.sum()),
         "inflow_per_minute": float(len(when) / (end - close) * 60_000),
         "inflow_per_minute_steady": float(np.sum(when >= settled) / (end - settled) * 60_000),
-        "steady_from": _iso(settled),
-        "series": {"start": _iso(day.span.start), "step_s": _STEP_MS // 1000, "count": series.tolist()},
+        "steady_from": iso(settled),
+        "series": {"start": iso(day.span.start), "step_s": _STEP_MS // 1000, "count": series.tolist()},
     }
 
 
@@ -138,13 +138,9 @@ def _infected(day: Day) -> list[dict[str, Any]]:
         {
             "ip": day.campus.ips[host],
             "name": day.campus.host_names[host],
-            "start": _iso(start),
+            "start": iso(start),
             "messages": int(np.sum(taken == i)),
             "per_minute": day.worm.rate,
         }
         for i, (host, start) in enumerate(zip(day.worm.hosts.tolist(), day.worm.starts.tolist(), strict=True))
     ]
-
-
-def _iso(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat().replace("+00:00", "Z")

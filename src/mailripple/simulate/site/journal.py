@@ -9,8 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from mailripple.simulate.columns import Ints
-from mailripple.simulate.site.tables import DEFERRED, EXPIRED, FAILED, LOCAL, Site
+from mailripple.simulate.site.tables import DEFERRED, EXPIRED, FAILED, LOCAL, REFUSED, TIMED_OUT, Site
 
+#: What servers say of a connection that does not come about.
+UNREACHED = {REFUSED: "refused", TIMED_OUT: "timed out"}
 _BOUNCE_MS = 400
 _BASE = 1000
 
@@ -32,6 +34,14 @@ class Records(NamedTuple):
     first: Ints
     size: Ints
     members: Ints
+
+
+def unreached(records: Records) -> Ints:
+    """Rows of the records of servers that could not be connected to: once for all recipients there in a queue run."""
+    failed = np.flatnonzero(np.isin(records.reason, list(UNREACHED)))
+    places = np.stack([records.message[failed], records.place[failed], records.run[failed]])
+    rows: Ints = failed[np.unique(places, axis=1, return_index=True)[1]]
+    return rows
 
 
 class Journal:
@@ -138,23 +148,23 @@ class Journal:
         found: Ints = np.where((open_ > 0) | (self.nrcpts == 0), -1, np.maximum(ends, bounced))
         return found
 
-    @cached_property
-    def reasons(self) -> Ints:
-        """Of each recipient why it failed for good, -1 if it did not."""
+    def _where_lost(self, column: Ints) -> Ints:
+        """Of each recipient what a column of `Attempts` says where it failed for good, -1 if it did not."""
         a = self.site.attempts
         found = np.full(len(self.site.recipients.message), -1, np.int64)
         lost = a.status == FAILED
-        found[a.recipient[lost]] = a.reason[lost]
+        found[a.recipient[lost]] = column[lost]
         return found
+
+    @cached_property
+    def reasons(self) -> Ints:
+        """Of each recipient why it failed for good, -1 if it did not."""
+        return self._where_lost(self.site.attempts.reason)
 
     @cached_property
     def lost_in_run(self) -> Ints:
         """Of each recipient the queue run in which it failed for good, -1 for none."""
-        a = self.site.attempts
-        found = np.full(len(self.site.recipients.message), -1, np.int64)
-        lost = a.status == FAILED
-        found[a.recipient[lost]] = a.run[lost]
-        return found
+        return self._where_lost(self.site.attempts.run)
 
     @cached_property
     def last_run(self) -> Ints:

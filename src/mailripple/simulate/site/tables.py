@@ -32,16 +32,12 @@ GREYLISTED, TIMED_OUT, REFUSED, POLICY, BUSY, NO_SERVER = range(1, 7)
 UNKNOWN_USER, UNKNOWN_HOST, REJECTED, EXPIRED = range(7, 11)
 #: `Logins.service`.
 POP, IMAP = range(2)
-#: What a host is: `Hosts.kind`.
-HOST_KINDS = (
-    *("pc", "shared-pc", "gateway", "department-relay", "web-mail", "list-server", "monitor", "printer", "web-server"),
-    *("help-desk", "mail-server", "resolver", "outside-server", "outside-client"),
-)
 
 
 @dataclass(slots=True)
 class Hosts:
-    """Machines, inside and outside: parallel lists.  `names[i]` is "" where an address has no name in the DNS."""
+    """Machines, inside and outside: parallel lists.  `names[i]` is "" where an address has no name in the DNS;
+    `kinds[i]` "pc", "gateway", "monitor", ... ("outside-server" and "outside-client" are not of the campus)."""
 
     ips: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)

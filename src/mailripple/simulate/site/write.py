@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mailripple.errors import OutputError
 from mailripple.simulate.site.counted import counts_of
 from mailripple.simulate.site.logged import Log, dns_log, mail_logs
 from mailripple.simulate.site.sorts import log_text
 from mailripple.simulate.site.tables import Cause, Happening, Site
+from mailripple.simulate.stamps import iso, whole_files
 
 TRUTH = "truth.json"
 SCHEMA = "mailripple.site-truth/1"
@@ -30,25 +27,9 @@ def write_site(
     """
     logs = [*mail_logs(site, mta), dns_log(site, dns)]
     truth = truth_of(site, mta, dns) | (more or {})
-    parts = {log.file: out / f".{log.file}.part" for log in logs} | {TRUTH: out / f".{TRUTH}.part"}
-    try:
-        out.mkdir(parents=True, exist_ok=True)
+    with whole_files(out, [*(log.file for log in logs), TRUTH], site.end // 1000) as parts:
         truth["lines"] = {log.file: _write(parts[log.file], log_pieces(site, log)) for log in logs}
-        _write(parts[TRUTH], iter([(json.dumps(truth, indent=1) + "\n").encode("ascii")]))
-        for name, part in parts.items():
-            os.utime(part, (site.end // 1000, site.end // 1000))
-            os.replace(part, out / name)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write to {out}",
-            why=error.strerror or str(error),
-            where="--out",
-            todo="free some space or choose another folder",
-        ) from error
-    finally:
-        for part in parts.values():
-            with contextlib.suppress(OSError):
-                os.unlink(part)
+        parts[TRUTH].write_text(json.dumps(truth, indent=1) + "\n", encoding="ascii")
     return truth
 
 
@@ -75,8 +56,8 @@ def truth_of(site: Site, mta: str, dns: str) -> dict[str, Any]:
         "seed": site.seed,
         "mta": mta,
         "dns": dns,
-        "start": _iso(site.start),
-        "end": _iso(site.end),
+        "start": iso(site.start),
+        "end": iso(site.end),
         "time_zone": site.zone.key,
         "mail_server": site.hosts.ips[site.mail_server],
         "resolver": site.hosts.ips[site.resolver],
@@ -96,8 +77,8 @@ def _cause(site: Site, number: int, cause: Cause) -> dict[str, Any]:
         "ip": site.hosts.ips[cause.host] if cause.host >= 0 else None,
         "name": site.hosts.names[cause.host] if cause.host >= 0 else None,
         "account": site.names.accounts[cause.account] if cause.account >= 0 else None,
-        "start": _iso(cause.start) if cause.end else None,
-        "end": _iso(cause.end) if cause.end else None,
+        "start": iso(cause.start) if cause.end else None,
+        "end": iso(cause.end) if cause.end else None,
         "messages": int(inside.sum()),
         "details": cause.details,
     }
@@ -106,12 +87,8 @@ def _cause(site: Site, number: int, cause: Cause) -> dict[str, Any]:
 def _happening(site: Site, happening: Happening) -> dict[str, Any]:
     return {
         "kind": happening.kind,
-        "start": _iso(happening.start),
-        "end": _iso(happening.end),
+        "start": iso(happening.start),
+        "end": iso(happening.end),
         "domain": site.names.domains[happening.domain] if happening.domain >= 0 else None,
         "details": happening.details,
     }
-
-
-def _iso(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat().replace("+00:00", "Z")

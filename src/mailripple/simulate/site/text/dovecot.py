@@ -22,12 +22,16 @@ _FAIL = (L.KIND_POP_FAIL, L.KIND_IMAP_FAIL)
 
 def dovecot_sorts(journal: Journal) -> list[Sort]:
     """Log-ins, log-outs and failures of both services."""
-    s = journal.site.logins
+    s, sessions = journal.site.logins, _Sessions(journal)
     sorts = []
     for service in range(len(_SERVICES)):
         good = np.flatnonzero((s.service == service) & (s.ok == 1))
         bad = np.flatnonzero((s.service == service) & (s.ok != 1))
-        sorts += [_login(journal, service, good), _logout(journal, service, good), _fail(journal, service, bad)]
+        sorts += [
+            _login(journal, service, good, sessions),
+            _logout(journal, service, good, sessions),
+            _fail(journal, service, bad, sessions),
+        ]
     return sorts
 
 
@@ -39,9 +43,8 @@ def _columns(journal: Journal, rows: Ints) -> dict[str, Ints | int | Named]:
     }
 
 
-def _login(journal: Journal, service: int, rows: Ints) -> Sort:
+def _login(journal: Journal, service: int, rows: Ints, sessions: _Sessions) -> Sort:
     s, name = journal.site.logins, _SERVICES[service]
-    sessions = _sessions(journal)
 
     def texts(at: Ints) -> list[str]:
         which = rows[at]
@@ -55,9 +58,8 @@ def _login(journal: Journal, service: int, rows: Ints) -> Sort:
     return Sort(s.ms[rows], texts, _LOGIN[service], _columns(journal, rows))
 
 
-def _logout(journal: Journal, service: int, rows: Ints) -> Sort:
+def _logout(journal: Journal, service: int, rows: Ints, sessions: _Sessions) -> Sort:
     s, name = journal.site.logins, _SERVICES[service]
-    sessions = _sessions(journal)
 
     def texts(at: Ints) -> list[str]:
         which = rows[at]
@@ -71,9 +73,8 @@ def _logout(journal: Journal, service: int, rows: Ints) -> Sort:
     return Sort(s.ms[rows] + s.took[rows], texts, _LOGOUT[service], {"account": _columns(journal, rows)["account"]})
 
 
-def _fail(journal: Journal, service: int, rows: Ints) -> Sort:
+def _fail(journal: Journal, service: int, rows: Ints, sessions: _Sessions) -> Sort:
     s, name = journal.site.logins, _SERVICES[service]
-    sessions = _sessions(journal)
 
     def texts(at: Ints) -> list[str]:
         which = rows[at]
@@ -102,7 +103,7 @@ def _fetched(service: int, mails: int) -> str:
     )
 
 
-class _sessions:  # noqa: N801 - a function with a table
+class _Sessions:
     """Names of sessions: microseconds, port and address of the client, to the base of 64."""
 
     def __init__(self, journal: Journal) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from mailripple.parse import layout as L
 from mailripple.simulate.columns import Ints
 from mailripple.simulate.site import tables as T
-from mailripple.simulate.site.journal import Journal, Records
+from mailripple.simulate.site.journal import UNREACHED, Journal, Records, unreached
 from mailripple.simulate.site.sorts import ADDRESS, EXACT, NAME, SENDER, Named, Sort
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -151,16 +151,13 @@ class Exim:
     def _unconnected(self, pids: Ints) -> Sort:
         """What Exim says of a server that cannot be reached, once for all recipients there."""
         r = self._to
-        failed = np.flatnonzero((r.reason == T.REFUSED) | (r.reason == T.TIMED_OUT))
-        _, one = np.unique(np.stack([r.message[failed], r.place[failed], r.run[failed]]), axis=1, return_index=True)
-        rows = failed[one]
+        rows = unreached(r)
 
         def texts(at: Ints) -> list[str]:
             i = rows[at]
-            why = {T.REFUSED: "refused", T.TIMED_OUT: "timed out"}
             columns = (pids[i], r.message[i], r.place[i], r.reason[i])
             found = zip(*(c.tolist() for c in columns), strict=True)
-            return [f" [{p}] {self._ids[k]} {self._peers[x]} Connection {why[reason]}" for p, k, x, reason in found]
+            return [f" [{p}] {self._ids[k]} {self._peers[x]} Connection {UNREACHED[why]}" for p, k, x, why in found]
 
         return Sort(r.ms[rows], texts)
 

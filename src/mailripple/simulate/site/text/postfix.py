@@ -7,7 +7,7 @@ import numpy as np
 from mailripple.parse import layout as L
 from mailripple.simulate.columns import Ints
 from mailripple.simulate.site import tables as T
-from mailripple.simulate.site.journal import Journal
+from mailripple.simulate.site.journal import UNREACHED, Journal, unreached
 from mailripple.simulate.site.sorts import ADDRESS, EXACT, NAME, SENDER, Named, Sort
 
 _QMGR = 625
@@ -190,15 +190,13 @@ class Postfix:
     def _unconnected(self, pids: Ints) -> Sort:
         """What the client of SMTP says of a server that cannot be reached, once for all recipients there."""
         r = self._to
-        failed = np.flatnonzero((r.reason == T.REFUSED) | (r.reason == T.TIMED_OUT))
-        _, one = np.unique(np.stack([r.message[failed], r.place[failed], r.run[failed]]), axis=1, return_index=True)
-        rows = failed[one]
+        rows = unreached(r)
 
         def texts(at: Ints) -> list[str]:
             i = rows[at]
-            why = {T.REFUSED: "refused", T.TIMED_OUT: "timed out"}
             found = zip(pids[i].tolist(), r.place[i].tolist(), r.reason[i].tolist(), strict=True)
-            return [f"{self._head('smtp', p)}connect to {self._peers[x]}:25: Connection {why[k]}" for p, x, k in found]
+            said = [(self._head("smtp", p), self._peers[x], UNREACHED[k]) for p, x, k in found]
+            return [f"{head}connect to {peer}:25: Connection {why}" for head, peer, why in said]
 
         return Sort(r.ms[rows], texts)
 
