@@ -28,5 +28,5 @@ def test_a_week_is_the_campus_without_its_truth() -> None:
     assert len(week.oracle) == len(week.attempts)
     assert week.servers <= week.inside
     assert all(not site.hosts.kinds[key - 1].startswith("outside") for key in week.inside)
-    assert week.column("client").min() > 0
+    assert week.column("client_ip").min() > 0
     assert not week.oracle.all()

@@ -54,7 +54,7 @@ def failures(week: Week, limit: float) -> list[Raised]:
 def new_domains(week: Week, limit: float) -> list[Raised]:
     """More than `limit` domains in an hour to which the subject never wrote (in the style of Lin and others 2012)."""
     who, ts, row = units(week, week.column("first") == 1)
-    new = new_ones(who, week.column("domain")[row])
+    new = new_ones(who, week.column("rcpt_domain")[row])
     who, ts = who[new], ts[new]
     return first_times(who, ts, in_window(who, ts, HOUR) > limit)
 
@@ -138,7 +138,7 @@ def records_a_message(week: Week, limit: float) -> tuple[int, int, int]:
     It accuses nobody, only the day.  (Hours of 20 messages or more, those above before any attack, all before it): an
     evaluation begins its attacks after `grid.HISTORY` days.
     """
-    ts, queue = week.column("ts"), week.column("queue")
+    ts, queue = week.column("ts"), week.column("queue_hash")
     hour = (ts - week.start) // HOUR
     first = np.unique(queue, return_index=True)[1]
     n_to = np.bincount(hour)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mailripple.attempts import COLUMNS, KeptAttempts, Rows
+from mailripple.attempts import KeptAttempts, Rows
 from mailripple.messages import Attempts
 from mailripple.models.lookups import server_like
 from mailripple.parse import layout as L
@@ -18,6 +18,10 @@ from mailripple.tables import ATTEMPTS, QTYPES
 
 _MX, _PTR = QTYPES.index("MX"), QTYPES.index("PTR")
 _PLACE = {column.name: i for i, column in enumerate(ATTEMPTS)}
+#: The columns that are kept, by their names here, in the order of `attempts.COLUMNS`.
+_KEPT = (
+    "ts", "server", "queue_hash", "client_ip", "account", "env_from", "rcpt_domain", "first", "status", "order",
+)  # fmt: skip
 #: A subject: (is it an account?, its key).
 Subject = tuple[bool, int]
 
@@ -94,8 +98,8 @@ def _filtered(site: Site, attempts: Attempts) -> npt.NDArray[np.bool_]:
 
 def kept_of(week: Week) -> KeptAttempts:
     """The attempts that a report keeps for its models, all of them: deferred ones, and others that left the machine."""
-    rows = np.stack([week.column(name) for name in COLUMNS])
-    away = week.column("domain") != LOCAL_KEY
+    rows = np.stack([week.column(name) for name in _KEPT])
+    away = week.column("rcpt_domain") != LOCAL_KEY
     deferred = week.column("status") == L.DEFERRED
     return KeptAttempts(Rows(rows[:, away & deferred]), Rows(rows[:, away & ~deferred]))
 

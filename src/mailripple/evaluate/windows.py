@@ -17,7 +17,7 @@ def units(week: Week, wanted: Bools) -> tuple[Ints, Ints, Ints]:
 
     Subjects are addresses of the campus (their key twice) and accounts (twice the key, and one), sorted, then by time.
     """
-    client, account, ts = week.column("client"), week.column("account"), week.column("ts")
+    client, account, ts = week.column("client_ip"), week.column("account"), week.column("ts")
     inside = np.isin(client, np.fromiter(week.inside - week.servers, np.int64))
     host, user = np.flatnonzero(wanted & inside), np.flatnonzero(wanted & (account > 0))
     who = np.concatenate([2 * client[host], 2 * account[user] + 1])
