@@ -20,7 +20,7 @@ from typing import Any
 SECOND = 1_000_000
 LATENESS = 120 * SECOND
 GRACE, OPEN_FOR, SAME_RUN, SAME_TIME, SESSION = 900 * SECOND, 6 * 86_400 * SECOND, 900 * SECOND, 300 * SECOND, 3600 * SECOND
-LOCAL = ("local", "prog", "*file*", "*include*", "discard", "error", "virtual", "lmtp", "pipe", "procmail", "cyrus", "cyrusv2")
+LOCAL = ("local", "prog", "*file*", "*include*", "discard", "error", "retry", "virtual", "lmtp", "pipe", "procmail", "cyrus", "cyrusv2")
 LOOPBACK = ("127.0.0.1", "127.0.0.53", "::1")
 DELIVERY = {"sent": "mail.sent", "deferred": "mail.deferred", "bounced": "mail.bounced", "expired": "mail.expired", "rejected": "mail.rejected"}
 FAILED = ("bounced", "expired", "rejected")
@@ -238,7 +238,7 @@ class NaiveFold:
         back = "returned" in m.marks and e.status == "sent" and e.relay in ("", *LOOPBACK)
         if here or back or (in_line and e.link):
             flags.add("internal")
-        elif e.mailer not in LOCAL and (e.mailer or (e.relay and e.relay not in LOOPBACK)):
+        elif e.relay not in LOOPBACK and e.mailer not in LOCAL and (e.mailer or e.relay):
             flags.add("out")
         if e.rcpts == 0:
             return replace(e, flags=frozenset(flags))

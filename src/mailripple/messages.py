@@ -26,7 +26,7 @@ LATENESS = 120
 #: Mailers that deliver on the machine itself: no look-up of a destination, no other server to defer it.
 LOCAL_MAILERS = (
     *(b"local", b"prog", b"*file*", b"*include*", b"discard", b"error"),
-    *(b"virtual", b"lmtp", b"pipe", b"procmail", b"cyrus", b"cyrusv2"),
+    *(b"retry", b"virtual", b"lmtp", b"pipe", b"procmail", b"cyrus", b"cyrusv2"),
 )
 #: Delivery records that begin or end an attempt; "code" and "flags" stand where what is read from them will.
 _ATTEMPTS = Choice(

@@ -190,8 +190,10 @@ def open_message(state: int, col: int, stride: int, slot: int, nrcpts: int) -> i
 @part
 def leaves(state: int, mailer: int, relay: int) -> int:
     """True if the mailer does not deliver on this machine; where none is logged, if there is another machine."""
+    if is_loopback(state, relay):
+        return 0
     if mailer == 0:
-        return relay != 0 and not is_loopback(state, relay)
+        return relay != 0
     for k in range(LOCAL, LOCAL_END, 8):
         if i64(state + k) == mailer:
             return 0

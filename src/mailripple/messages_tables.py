@@ -19,8 +19,8 @@ from mailripple.parse.text import K1, K2, V4_KEY
 #: The state block: for each table its address, mask and number of used slots; then the latest time, the hash of the
 #: mailer's name "relay", the key of ::1, and the hashes of the mailers that deliver on the machine itself.
 MESSAGES, ATTEMPTS, HANDED, SESSIONS = 0, 24, 48, 72
-NOW, RELAY_MAILER, LOOPBACK6, LOCAL, LOCAL_END = 96, 104, 112, 120, 216
-STATE_WORDS = 27
+NOW, RELAY_MAILER, LOOPBACK6, LOCAL, LOCAL_END = 96, 104, 112, 120, 224
+STATE_WORDS = 28
 SLOT = 64
 
 M_CLIENT, M_ACCOUNT, M_SENDER, M_LAST, M_LEFT, M_OPEN, M_FLAGS = 8, 16, 24, 32, 40, 48, 56

@@ -19,7 +19,7 @@ FIELDS = [
     "reply", "reason", "_", "_",
 ]  # fmt: skip
 STAMPS = ("rfc3164", "iso", "spaced", "dmy", "epoch", "tai64n", "win", "long", "inner")
-TYPES = ("word", "int", "ip", "qid", "addr", "addrs", "path", "angle", "peer", "mx", "program", "host", "sd", "pad", "dname", *STAMPS)
+TYPES = ("word", "int", "ip", "qid", "addr", "addrs", "path", "angle", "peer", "mx", "program", "host", "sd", "pad", "dname", "daemon", *STAMPS)
 KEY_NAMES = ("a", "ab", "to", "from", "relay", "stat", "size", "longerthaneight", "longerthaneighty", "rip")
 PROGRAMS = ("pa", "pb", "pc")
 RULES = [("", "", False), ("stat", "a", False), ("dsn", "5", False), ("reply", "", False), ("reply", "x", True), ("stat", "", True),
@@ -39,6 +39,7 @@ _FITTING = {
     "mx": _PEERS,
     "dname": [b"a\\ b.c", b"a\\\\ b", b"\\", b".", b"a.b"],
     "pad": [b"", b"  ", b"\t "],
+    "daemon": [b""],
     "labels": [b"(0)", b"(3)www(7)example(0)", b"(1)a(9)(3)x(0)b(2)(0)", b"(4)a\\303(0)"],
     "epoch": [b"1730000000", b"0.5", b"999999999999"],
     "tai64n": [b"@400000006aa8e01a2c3ca002", b"@400000006aa8e01a3c3ca002"],

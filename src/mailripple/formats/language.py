@@ -21,6 +21,7 @@ first byte to its last, left to right, without ever going back: the time is line
     {field:dname}      a domain name in which a backslash keeps a space (RFC 1035, 5.1), up to a space or the end
     {field:labels}     a domain name as Windows writes it: `(3)www(7)example(3)com(0)`; kept as `www.example.com.`
     {_:pad}            spaces and tabs, or nothing
+    {field:daemon}     nothing of the text: the program's name, from behind its last slash on (`postfix/smtp`: `smtp`)
     {? ...}            an optional group; it begins with literal text and is taken exactly where that text stands
     {keys}             `key=value, key=value, ...` up to the end, in any order; `[pattern.keys]` says what is kept
 
@@ -57,7 +58,7 @@ from dataclasses import dataclass
 from mailripple.errors import FormatError
 from mailripple.tables import FIELDS
 
-TYPES = ("word", "int", "ip", "qid", "addr", "addrs", "path", "angle", "peer", "mx", "dname", "labels", "pad")
+TYPES = ("word", "int", "ip", "qid", "addr", "addrs", "path", "angle", "peer", "mx", "dname", "labels", "pad", "daemon")
 STAMPS = ("rfc3164", "iso", "spaced", "dmy", "epoch", "tai64n", "win", "long")
 ENVELOPE_TYPES = (*STAMPS, "inner", "host", "sd", "program")
 

@@ -57,10 +57,11 @@ _TYPED = {
     "dname": L.DNAME,
     "labels": L.LABELS,
     "pad": L.PAD_OP,
+    "daemon": L.DAEMON,
 }
 _JOINED = (
     *("word", "int", "ip", "qid", "addr", "addrs", "path", "angle", "program"),
-    *("rfc3164", "iso", "spaced", "dmy", "epoch", "tai64n", "win", "long", "dname", "labels", "pad"),
+    *("rfc3164", "iso", "spaced", "dmy", "epoch", "tai64n", "win", "long", "dname", "labels", "pad", "daemon"),
 )
 _ADDRESSES = ("client_ip", "relay_ip")
 _MONTHS = b"JFMASOND"

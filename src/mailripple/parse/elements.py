@@ -30,6 +30,7 @@ from mailripple.parse.text import (
     V4_KEY,
     equal,
     find_byte,
+    find_last_byte,
     find_text,
     hex_value,
     is_digit,
@@ -323,11 +324,25 @@ def skip_zone(p: int, e: int) -> int:
 
 
 @part
+def keep_daemon(ctx: int, slot: int) -> int:
+    """Keep the last part of the program's name, if the line names its program."""
+    if i64(ctx + L.HAVE) & (1 << L.SLOT_PROGRAM):
+        name = slot_begin(ctx, L.SLOT_PROGRAM)
+        stop = slot_end(ctx, L.SLOT_PROGRAM)
+        slash = find_last_byte(name, stop, 47)
+        keep(ctx, slot, name if slash < 0 else slash + 1, stop)
+    return 0
+
+
+@part
 def step_rare(ctx: int, op: int, row: int, p: int, e: int) -> int:
     """Elements that stand once in a line at most."""
     slot = i64(row + 40)
     if op == L.PAD_OP:
         return then(row, skip_pad(p, e), e)
+    if op == L.DAEMON:
+        keep_daemon(ctx, slot)
+        return then(row, p, e)
     if op == L.LABELS:
         return then(row, read_labels(ctx, slot, p, e), e)
     if op == L.TIME:

@@ -153,7 +153,7 @@ COL: Final = {name: i for i, name in enumerate(COLUMNS)}
 
 #: In place of a DSN's class, of a question for the address of a mail server whose name is guessed ("mail." and the like
 #: before a domain); the column "link" then holds the key of that domain.
-GUESSED: Final = 1
+GUESSED: Final = 15
 
 #: Bits of the column "flags": the record belongs to a bounce or notice that the server made itself; it is the first
 #: record of an attempt (queue id, destination, queue run); that attempt is the first for this destination; the message
@@ -217,7 +217,8 @@ ROW: Final = 6
     PAD_OP,
     REFUSE,
     DNAME,
-) = range(37)
+    DAEMON,
+) = range(38)
 #: Type of a key whose value begins behind the last place where the key stands, plus the slot of its address.
 LAST_PEER: Final = 32
 T_RFC3164, T_ISO, T_DMY, T_INNER, T_EPOCH, T_TAI64N, T_WIN, T_LONG, T_SPACED = range(9)

@@ -214,6 +214,12 @@ def _keep(line: Line, name: str, begin: int, end: int) -> None:
         line.fields[name] = line.text[begin:end]
 
 
+def _daemon(line: Line, name: str, at: int) -> int:
+    if name != "_" and "program" in line.fields:
+        line.fields[name] = line.fields["program"].rpartition(b"/")[2]
+    return at
+
+
 def _until(item: Until, line: Line, at: int) -> int:
     find = line.text.rfind if item.last else line.text.find
     end = find(item.text, at) if item.text else len(line.text)
@@ -247,6 +253,8 @@ def _typed(item: Typed, line: Line, at: int) -> int:
         return _structured_data(text, at)
     if item.type == "pad":
         return _PAD.match(text, at).end()  # type: ignore[union-attr]
+    if item.type == "daemon":
+        return _daemon(line, item.field, at)
     if item.type == "labels":
         return _labels(line, item.field, at)
     end = _run(item.type, text, at)

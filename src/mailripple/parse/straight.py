@@ -26,7 +26,7 @@ ROW_BYTES = 8 * L.ROW
 #: Operations that read a value and go on, or fail; any other that is not named below is left to the interpreter.
 _VALUES = (
     *(L.WORD_OP, L.INT, L.IP, L.QID, L.ADDR, L.ADDRS, L.PEER, L.TIME),
-    *(L.HOST, L.SD, L.PROGRAM, L.ADDRESS, L.PATH, L.DNAME),
+    *(L.HOST, L.SD, L.PROGRAM, L.ADDRESS, L.PATH, L.DNAME, L.DAEMON),
 )
 _SEARCHES = (L.UNTIL, L.UPTO, L.REST)
 _ENDS = (L.EMIT, L.SKIP, L.JUMP, L.DISPATCH)

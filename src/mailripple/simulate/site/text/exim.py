@@ -141,10 +141,12 @@ class Exim:
         pids = self._delivering(r.message, r.run)
         statuses = np.array([RESULTS[k][0] for k in sorted(RESULTS)], np.int64)
         connected = np.isin(r.reason, _NAMED) & ~local
+        known = (statuses[r.reason] == L.DEFERRED) & (r.reason != T.NO_SERVER) & ~local
         columns: Columns = {
             "status": statuses[r.reason], "name": Named(j.domains, NAME, r.place), "recipients": 1, "pid": pids,
             "queue": Named(self._ids, EXACT, r.message),
             "relay": Named(j.exchanger_ips, ADDRESS, np.where(connected, r.place, len(j.exchanger_ips))),
+            "sender": Named(["smtp"], SENDER, 1 - known.astype(np.int64)),
         }
         return [self._unconnected(pids), Sort(r.ms, lambda at: self._texts(at, pids), L.KIND_TO, columns)]
 
@@ -204,7 +206,7 @@ class Exim:
 
         columns: Columns = {
             "status": L.SKIPPED, "name": Named(j.domains, NAME, r.place[row]), "recipients": 1, "pid": pids,
-            "queue": Named(self._ids, EXACT, r.message[row]),
+            "queue": Named(self._ids, EXACT, r.message[row]), "sender": Named(["smtp"], SENDER),
         }
         return Sort(runs[run] + 100 if len(run) else run, texts, L.KIND_TO, columns)
 

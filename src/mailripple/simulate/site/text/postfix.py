@@ -183,6 +183,7 @@ class Postfix:
             "status": table[r.reason, 0], "dsn": table[r.reason, 1], "name": Named(j.domains, NAME, r.place),
             "queue": Named(self._ids, EXACT, r.message), "recipients": 1, "pid": pids,
             "relay": Named(j.exchanger_ips, ADDRESS, np.where(connected, r.place, len(j.exchanger_ips))),
+            "sender": Named(["local", "smtp"], SENDER, 1 - local.astype(np.int64)),
         }
         to = Sort(r.ms, lambda at: self._to_texts(at, pids), L.KIND_TO, columns)
         return [self._unconnected(pids), to, self._expired()]
@@ -285,6 +286,7 @@ class Postfix:
             "status": np.where(well, L.SENT, L.BOUNCED), "dsn": np.where(well, 2, 5), "recipients": 1, "queue": queue,
             "name": Named([s.rpartition("@")[2] for s in j.senders], NAME, j.bounce_to), "pid": pids,
             "relay": Named(j.exchanger_ips, ADDRESS, places),
+            "sender": Named(["local", "smtp"], SENDER, 1 - local.astype(np.int64)),
         }
         old = Named(self._ids, EXACT, b.message)
         return [
