@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 import datetime as dt
+import ipaddress
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 from mailripple.config import ReadOptions, ReportOptions
 from mailripple.reporting import summary_of
 from mailripple.run import Result, read_all
+from tests.command import call
 from tests.corpus import SHARED
 
 NOW = int(dt.datetime(2027, 1, 1, tzinfo=dt.UTC).timestamp()) * 1_000_000
@@ -148,6 +151,27 @@ def test_ipv6_clients_by_prefix(tmp_path: Path, prefix: int, expected: dict[str,
     """Addresses of a prefix are one client if asked for; v4-mapped addresses are their IPv4, which stays whole."""
     lines = [f"[{1730000000 + i}] unbound[1:0] query: {ip} www.example. A IN" for i, ip in enumerate(V6)]
     assert clients(read(write(tmp_path / "u.log", lines), ipv6_prefix=prefix)) == expected
+
+
+@pytest.mark.parametrize("prefix", [128, 64, 62, 48])
+def test_a_mail_server_is_found_by_prefix(tmp_path: Path, prefix: int) -> None:
+    """It is known by its PTR questions also where a prefix is a client."""
+    hosts = [str(ipaddress.IPv6Address(f"2001:db8:{i:x}:40{i:02x}:{i * 7:x}::25")) for i in range(1, 31)]
+    mail = [
+        line
+        for i, ip in enumerate(hosts)
+        for line in (
+            f"Oct 27 01:17:{i:02d} mx postfix/smtpd[5]: 4C0DE1F{i:02X}: client=pc[{ip}]",
+            f"Oct 27 01:17:{i:02d} mx postfix/qmgr[5]: 4C0DE1F{i:02X}: from=<a@campus.example>, size=1, nrcpt=1 (queue active)",
+        )
+    ]
+    asked = [f"[{1729984600 + i}] unbound[1:0] query: 2001:db8:ffff::3 {ipaddress.ip_address(ip).reverse_pointer}. PTR IN" for i, ip in enumerate(hosts)]
+    paths = [write(tmp_path / "maillog", mail), write(tmp_path / "u.log", asked)]
+    outcome = call("report", "--json", "--year", "2024", "--tz", "Etc/UTC", "--ipv6-prefix", str(prefix), *map(str, paths))
+    assert outcome.code == 0, outcome.err
+    found = json.loads(outcome.out)
+    assert [s["ptr_cover"] for s in found["assumed"]["mail_servers"]] == [1.0]
+    assert found["totals"]["dns.lookup"] == found["totals"]["D_q"] == 30
 
 
 @pytest.mark.parametrize("line", [

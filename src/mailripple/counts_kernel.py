@@ -85,6 +85,7 @@ Q_A, Q_AAAA, Q_MX, Q_PTR, Q_TXT, Q_LOOKUP = 10, 11, 12, 13, 14, 15
 FAR, NEAR = 24, 10
 
 C_TS, C_CODE, C_SERVER, C_CLIENT, C_NAME = L.COL["ts"], L.COL["code"], L.COL["server"], L.COL["client"], L.COL["name"]
+C_LINK = L.COL["link"]
 C_ACCOUNT, C_COUNT, C_FLAGS = L.COL["account"], L.COL["count"], L.COL["flags"]
 
 
@@ -162,6 +163,9 @@ def count_query(state: int, col: int, stride: int, row: int, code: int, ts: int,
     if fresh:
         bump(state, cell, Q_LOOKUP, 1)
     if qtype == 3 or qtype == 4:
+        if (code >> 24) & 15 == L.GROUPED:
+            name = i64(col + C_LINK * stride)
+            asked = mix(client, name)
         note_pair(state, asked, client, name, qtype - 2)
     return 0
 

@@ -29,6 +29,7 @@ from mailripple.models.servers import MailServer, given_mail_servers, infer_mail
 from mailripple.models.study import study
 from mailripple.outputs.relations import findings_json
 from mailripple.outputs.safe import shown
+from mailripple.parse import layout as L
 from mailripple.parse.compile import PatternName
 from mailripple.parse.record import time_text
 from mailripple.parse.text import V4_KEY
@@ -119,6 +120,7 @@ class Names:
         self._names = names
         self.key = key
         self._prefix = f"/{ipv6_prefix}" if ipv6_prefix < 128 else ""
+        self._cut = L.arpa6_cut(ipv6_prefix)
 
     def address(self, key: int) -> str:
         """The IP address that a key stands for."""
@@ -128,11 +130,11 @@ class Names:
         return f"{ipaddress.IPv6Address(raw)}{self._prefix}" if len(raw) == 16 else f"(address {key:x})"
 
     def reverse(self, key: int) -> str:
-        """The name that a PTR query for the address asks for; "" where the address is not known."""
+        """The name that a PTR query for the address asks for, or the end of it that a prefix leaves; "": not known."""
         if V4_KEY <= key < 2 * V4_KEY:
             return f"{key & 255}.{key >> 8 & 255}.{key >> 16 & 255}.{key >> 24 & 255}.in-addr.arpa"
         raw = self._names.get(key, b"")
-        return ipaddress.IPv6Address(raw).reverse_pointer if len(raw) == 16 else ""
+        return ipaddress.IPv6Address(raw).reverse_pointer[self._cut :] if len(raw) == 16 else ""
 
     def text(self, key: int) -> str:
         """The name that a key stands for, inert."""

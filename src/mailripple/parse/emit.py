@@ -321,6 +321,11 @@ def emit(ctx: int, pattern: int, kind: int, rcpt0: int) -> int:
             if label > 0 and label < m:
                 dsn = L.GUESSED
                 put64(col + 8 * stride, text_key(ctx, p + label, m - label))
+        elif kind == L.KIND_QUERY and qtype == POINTER:
+            cut = i64(ctx + L.V6_CUT)
+            if cut > 0 and m == ARPA6_LENGTH and lower8(i64(p + m - 8)) == ARPA6:
+                dsn = L.GROUPED
+                put64(col + 8 * stride, text_key(ctx, p + cut, m - cut))
     elif kind == L.KIND_TO or kind == L.KIND_START:
         rcpts = i64(ctx + L.NRCPT) - rcpt0
         count = (rcpts << 40) | rcpt0
@@ -397,6 +402,8 @@ GUESS_WORDS = tuple(int.from_bytes(label, "little") for label in GUESSES)
 GUESS_MASKS = tuple((1 << 8 * len(label)) - 1 for label in GUESSES)
 GUESS_LENGTHS = tuple(len(label) for label in GUESSES)
 GUESS_COUNT = len(GUESSES)
-ADDRESS4, ADDRESS6 = QTYPES.index("A"), QTYPES.index("AAAA")
+ADDRESS4, ADDRESS6, POINTER = QTYPES.index("A"), QTYPES.index("AAAA"), QTYPES.index("PTR")
+#: The end of the name that a PTR question for an IPv6 address asks for, and its length: 32 digits and dots before it.
+ARPA6, ARPA6_LENGTH = int.from_bytes(b"ip6.arpa", "little"), 72
 QTYPE_WORDS = tuple(int.from_bytes(t.encode(), "little") for t in QTYPES)
 QTYPE_COUNT = len(QTYPE_WORDS)

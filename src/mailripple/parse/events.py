@@ -126,6 +126,7 @@ class Parser:
         self._watch = None if wide else hot.Watch(program)  # straight code does not know where each field stands
         mask = (((1 << ipv6_prefix) - 1) << (128 - ipv6_prefix)).to_bytes(16, "big")
         self._ctx[L.V6_MASK_A >> 3], self._ctx[L.V6_MASK_B >> 3] = np.frombuffer(mask, np.int64)
+        self._set(L.V6_CUT, L.arpa6_cut(ipv6_prefix))
         self._build()
 
     def _set(self, where: int, value: int) -> None:

@@ -91,10 +91,11 @@ from mailripple.tables import FIELDS, REFUSALS
     DAY_ORDER,
     V6_MASK_A,
     V6_MASK_B,
+    V6_CUT,
     HITS,
     INTERPRET,
-) = range(0, 656, 8)
-CTX_WORDS: Final = 82
+) = range(0, 664, 8)
+CTX_WORDS: Final = 83
 
 #: What a stamp says: nothing; no year; no offset; everything.
 NO_TIME, CIVIL_NO_YEAR, CIVIL, UTC = 0, 1, 2, 3
@@ -154,6 +155,8 @@ COL: Final = {name: i for i, name in enumerate(COLUMNS)}
 #: In place of a DSN's class, of a question for the address of a mail server whose name is guessed ("mail." and the like
 #: before a domain); the column "link" then holds the key of that domain.
 GUESSED: Final = 15
+#: The same of a question for the name of an IPv6 address where prefixes are clients: "link" holds the prefix's key.
+GROUPED: Final = 14
 
 #: Bits of the column "flags": the record belongs to a bounce or notice that the server made itself; it is the first
 #: record of an attempt (queue id, destination, queue run); that attempt is the first for this destination; the message
@@ -237,3 +240,8 @@ MAX_DEPTH: Final = 32
 NO_TABLE, TSV, CSV = 0, 1, 2
 #: How a picked value is read.
 P_TEXT, P_IP, P_ADDR, P_ADDRS, P_TIME, P_MS, P_US, P_NS, P_MESSAGE, P_GIVEN = range(10)
+
+
+def arpa6_cut(ipv6_prefix: int) -> int:
+    """Bytes that a prefix takes from the front of a name under ip6.arpa (RFC 3596, 2.5): digits and their dots."""
+    return 2 * ((128 - ipv6_prefix + 3) // 4)
