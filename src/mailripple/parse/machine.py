@@ -206,6 +206,9 @@ def execute(ctx: int, pc: int, p: int, e: int) -> int:
         if op == L.LIT:
             p = literal_at(ctx, row, p, e)
         elif op == L.ALT:
+            if i64(following) == L.LIT and literal_at(ctx, following, p, e) < 0:  # no need to come back here
+                following = ops + i64(row + 32) * ROW_BYTES
+                continue
             save(ctx, depth, i64(row + 32), p)
             depth += 1
             continue
