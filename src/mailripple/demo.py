@@ -13,7 +13,7 @@ from mailripple.outputs.write import writing
 from mailripple.reporting import report
 from mailripple.simulate.scenario import Variant, scenarios
 from mailripple.simulate.site.generate import make_site
-from mailripple.simulate.site.scene import site_scene, site_scenes
+from mailripple.simulate.site.scene import is_file, site_scene, site_scenes
 from mailripple.simulate.site.write import write_site
 from mailripple.simulate.write import MAIL, QUERIES, TRUTH, simulate
 
@@ -42,15 +42,20 @@ def list_scenarios() -> None:
 
 def is_campus(name: str) -> bool:
     """Is that a scenario of a campus over days?"""
-    return name in site_scenes()
+    return is_file(name) or name in site_scenes()
 
 
 def run_campus(name: str, out: Path, seed: int, campus: Campus) -> None:
     """Write the logs of a campus into `out`, and say how to read them.  Raises UsageError, OutputError."""
-    site = make_site(site_scene(name), seed, days=campus.days, clients=campus.clients)
-    truth = write_site(site, out, mta=campus.mta or "sendmail", dns=campus.dns or "bind")
-    made = ", ".join(f"{lines:,} lines of {file}" for file, lines in truth["lines"].items())
-    logs = " ".join(shown(str(out / file)) for file in truth["lines"])
+    scene = site_scene(name)
+    site = make_site(scene, seed, days=campus.days, clients=campus.clients)
+    truth = write_site(site, out, mta=campus.mta or "sendmail", dns=campus.dns or "bind", logs=scene.logs)
+    sums: dict[str, int] = {}
+    for file, lines in truth["lines"].items():
+        log = file.partition("-")[0]
+        sums[log] = sums.get(log, 0) + lines
+    made = ", ".join(f"{lines:,} lines of {log}" for log, lines in sums.items())
+    logs = " ".join(shown(str(out / log)) + "*" * scene.logs.rotate for log in sums)
     year = datetime.fromtimestamp(site.start / 1000, site.zone).year
     print(
         f"{made}, and {TRUTH} are in {shown(str(out))}\n"

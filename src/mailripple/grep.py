@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from mailripple.sources import BufferPool, ChunkReader, discover
+from mailripple.sources import BufferPool, ChunkReader, find_sources
 
 #: The words of the paper's section 2, and what it took their lines for.
 WORDS = {
@@ -35,7 +35,7 @@ def grep_totals(arguments: Sequence[str], dns: Collection[str] | None = None) ->
     """Lines of all sources that contain each of the paper's words; `domain` only in the sources `dns`, if given."""
     totals = dict.fromkeys(WORDS, 0)
     pool = BufferPool()
-    sources, _ = discover(arguments)
+    sources, _ = find_sources(arguments)
     for i, source in enumerate(sources):
         with ChunkReader(source, i, pool) as reader:
             for chunk in reader:

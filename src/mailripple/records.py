@@ -20,7 +20,7 @@ from mailripple.parse.record import record_of, text_of
 from mailripple.parse.timemap import resolve
 from mailripple.parse.zone import zone
 from mailripple.run import by_first_moment, look_at, nothing_understood, program_for
-from mailripple.sources import BufferPool, ChunkReader, discover, server_name
+from mailripple.sources import BufferPool, ChunkReader, find_sources, server_name
 from mailripple.tally import Reject, Sink, SourceTally
 
 _SLOTS = tuple(L.SLOT)
@@ -59,7 +59,7 @@ def read_records(
     arguments: Sequence[str], options: ReadOptions, sink: Sink | None = None
 ) -> Iterator[dict[str, Any] | Notice]:
     """The records of all sources as dictionaries (see `parse.record.record_of`), and notices between them."""
-    sources, notices = discover(arguments)
+    sources, notices = find_sources(arguments)
     yield from notices
     program = program_for(options)
     where = zone(options.zone)

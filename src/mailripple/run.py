@@ -51,7 +51,7 @@ from mailripple.parse.prescan import (
 from mailripple.parse.repeats import Before, expand
 from mailripple.parse.timemap import resolve
 from mailripple.parse.zone import Zone, year_of, zone
-from mailripple.sources import BufferPool, ChunkReader, Landmarks, Source, discover, head, rotation, server_name
+from mailripple.sources import BufferPool, ChunkReader, Landmarks, Source, find_sources, head, rotation, server_name
 from mailripple.tally import Reject, Sink, SourceTally
 
 Progress = Callable[[int], None]
@@ -251,7 +251,7 @@ def read_all(
 
     `keep_attempts`: all delivery attempts are kept, in `Result.stitched`, one table a fold.
     """
-    sources, notices = discover(arguments)
+    sources, notices = find_sources(arguments)
     if not sources:
         where_ = " ".join(arguments)
         raise InputError("nothing to read", why="all inputs are empty", where=where_, todo="name a log file")

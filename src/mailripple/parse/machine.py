@@ -214,10 +214,8 @@ def execute(ctx: int, pc: int, p: int, e: int) -> int:
             continue
         elif op == L.OPT:
             at = literal_at(ctx, row, p, e)
-            if at < 0:
-                following = ops + i64(row + 40) * ROW_BYTES
-            else:
-                p = at
+            following = ops + i64(row + 40) * ROW_BYTES if at < 0 else following
+            p = max(p, at)
             continue
         elif op >= L.UNTIL and op <= L.UPTO_LAST:
             p = step_search(ctx, op, row, p, e)

@@ -1,6 +1,7 @@
 """Raw input: finds the sources, unpacks them, cuts them into chunks of whole lines.  No log text is parsed here."""
 
 from mailripple.sources.chunks import CHUNK, MAX_LINE, PAD, BufferPool, Chunk, ChunkReader, head
+from mailripple.sources.copies import find_sources
 from mailripple.sources.discover import Source, discover, rotation, server_name
 from mailripple.sources.reread import Landmarks, lines_again
 
@@ -14,6 +15,7 @@ __all__ = [
     "Landmarks",
     "Source",
     "discover",
+    "find_sources",
     "head",
     "lines_again",
     "rotation",

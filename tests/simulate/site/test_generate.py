@@ -115,3 +115,16 @@ def test_scenarios_are_data() -> None:
         make_site(site_scene("campus"), 1, days=0)
     with pytest.raises(UsageError, match="no attack"):
         Attack(path="magic", rate=1.0, start_hour=0.0)  # type: ignore[arg-type]
+
+
+def test_a_campus_of_a_thousand_has_every_kind_of_innocent_sender() -> None:
+    """Each benign kind that the scenario counts happens, and a printer that was broken into is guilty as a printer."""
+    attack = Attack(path="relay", rate=2.0, start_hour=10.0, hours=4.0, device="printer", recipients=100)
+    site = make_site(site_scene("campus-quiet"), 1, days=7, clients=1000, attacks=[attack])
+    kinds = {cause.kind for cause in site.causes}
+    assert set(site_scene("campus-quiet").benign) <= kinds
+    guilty = [cause for cause in site.causes if cause.harm]
+    assert [site.hosts.kinds[cause.host] for cause in guilty] == ["printer"]
+    harm = np.flatnonzero(site.messages.cause == len(site.causes) - 1)
+    assert np.bincount(site.recipients.message)[harm].mean() > 90
+    assert "temporary" in site.hosts.kinds

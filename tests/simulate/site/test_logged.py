@@ -64,7 +64,7 @@ def assert_same(real: Ints, made: Ints) -> None:
 
 
 def text_of(site: Site, log: logged.Log) -> bytes:
-    return b"".join(log_text(log.sorts, log.stamp, site.zone, log.between(site)))
+    return b"".join(log_text(log.sorts, log.stamp, site.zone, log.stretches(site)))
 
 
 @pytest.mark.parametrize("mta", logged.MTAS)

@@ -13,6 +13,7 @@ from mailripple.simulate.site.tables import UNKNOWN_HOST, UNKNOWN_USER, Ints
 
 Path = Literal["relay", "account", "direct", "guessed", "script"]
 Shape = Literal["steady", "ramp", "duty"]
+Device = Literal["pc", "printer"]
 PATHS: tuple[str, ...] = get_args(Path)
 HOUR = 3_600_000
 
@@ -27,7 +28,7 @@ class Attack:
     domains that the host never wrote to; `senders` how many sender addresses; `start_hour` since the site's start;
     `hours` how long; `hosts` at once; `clients` outside addresses that share one account; `recipients` a message;
     `shape` steady, ramp (from a twentieth of the rate up to all of it in three days) or duty (ten minutes an hour);
-    `closes` hours after which the most wanted domain refuses us, 0 never.
+    `closes` hours after which the most wanted domain refuses us, 0 never; `device` what was broken into.
     """
 
     path: Path
@@ -42,6 +43,7 @@ class Attack:
     recipients: int = 1
     shape: Shape = "steady"
     closes: float = 0.0
+    device: Device = "pc"
 
     def __post_init__(self) -> None:
         if self.path not in PATHS or self.shape not in get_args(Shape):

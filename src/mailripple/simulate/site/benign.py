@@ -191,6 +191,59 @@ def printer(net: Network, clock: Clock, cause: int, host: int, rng: np.random.Ge
         )
 
 
+def help_desk(net: Network, clock: Clock, cause: int, host: int, rng: np.random.Generator) -> Iterator[Made]:
+    """A ticket system answers whoever asks, each ticket from an address of its own; some gave a wrong address."""
+    host = int(net.of["help-desk"][0])
+    n = int(rng.integers(60, 500) * clock.days / 7) + 1
+    first = int(rng.integers(10_000))
+    senders = net.add_senders([f"help+{first + i}@{HOME}" for i in range(n)])
+    domain, user, fate = addresses(n, rng.uniform(0.01, 0.04), rng)
+    domain = np.where(rng.random(n) < 0.5, LOCAL, domain)
+    local = domain == LOCAL
+    user[local] %= len(net.names.accounts)
+    fate[local] = 0
+    yield (
+        Cause("help-desk", host=host, start=clock.start, end=clock.end),
+        draft(
+            clock.moments(n, rng), host, -1, senders, rng.integers(900, 9_000, n), cause, np.arange(n), domain, user,
+            fate,
+        ),
+    )  # fmt: skip
+
+
+def contact_form(net: Network, clock: Clock, cause: int, host: int, rng: np.random.Generator) -> Iterator[Made]:
+    """A form on a web page: any sender that a visitor types, one or two recipients, elsewhere for some."""
+    host = int(net.of["web-server"][0])
+    n = int(rng.integers(10, 200) * clock.days / 7) + 1
+    senders = net.add_senders([f"visitor{cause}.{i}@{net.names.domains[int(rng.integers(0, 9000))]}" for i in range(n)])
+    away = rng.random() < 0.4
+    domain = np.full(n, int(rng.integers(0, 40)) if away else LOCAL)
+    user = np.full(n, int(rng.integers(0, len(net.names.accounts))))
+    yield (
+        Cause("contact-form", host=host, start=clock.start, end=clock.end),
+        draft(
+            clock.moments(n, rng, floor=0.2), host, -1, senders, rng.integers(700, 5_000, n), cause, np.arange(n),
+            domain, user, 0,
+        ),
+    )  # fmt: skip
+
+
+def bombing(net: Network, clock: Clock, cause: int, host: int, rng: np.random.Generator) -> Iterator[Made]:
+    """Hundreds of lists greet an account here that somebody has signed up: many servers and senders, one recipient."""
+    n = int(rng.integers(150, 1_500))
+    begin = clock.office_time(rng)
+    at = begin + np.sort(rng.exponential(5_400_000, n)).astype(np.int64)
+    servers = net.of["outside-server"]
+    senders = net.add_senders([f"welcome@{net.names.domains[d]}" for d in rng.integers(*LISTED, n).tolist()])
+    user = np.full(n, int(rng.integers(0, len(net.names.accounts))))
+    yield (
+        Cause("bombing", start=begin, end=int(at[-1])),
+        draft(
+            at, rng.choice(servers, n), -1, senders, rng.integers(2_000, 30_000, n), cause, np.arange(n), LOCAL, user, 0
+        ),
+    )  # fmt: skip
+
+
 MAKERS: dict[str, Maker] = {
     "known-newsletter": newsletter(known=True),
     "new-newsletter": newsletter(known=False),
@@ -201,7 +254,12 @@ MAKERS: dict[str, Maker] = {
     "forwarder": forwarder,
     "cron": cron,
     "vacation": vacation,
+    "help-desk": help_desk,
+    "contact-form": contact_form,
+    "bombing": bombing,
 }
+#: Those that go on all the time; the others are counted by the week.
+LASTING = ("known-newsletter", "list-server", "forwarder", "cron", "help-desk", "contact-form")
 
 
 def benign(
@@ -220,7 +278,7 @@ def benign(
 
     for kind, maker in MAKERS.items():
         n = wanted.get(kind, 0.0) * (
-            1 if kind in ("known-newsletter", "list-server", "forwarder", "cron") else clock.days / 7
+            1 if kind in LASTING else clock.days / 7
         )
         for _ in range(int(n) + int(rng.random() < n % 1)):
             add(maker)

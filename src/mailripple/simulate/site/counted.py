@@ -8,11 +8,14 @@ did, sendmail sends its notice only.  Exim says which queue runs left a recipien
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from mailripple.simulate.columns import Ints
 from mailripple.simulate.site import tables as T
 from mailripple.simulate.site.journal import Journal
 from mailripple.simulate.site.text.exim import skipped_runs
+
+Bools = npt.NDArray[np.bool_]
 
 
 def counts_of(site: T.Site, mta: str) -> dict[str, int]:
@@ -24,9 +27,12 @@ def counts_of(site: T.Site, mta: str) -> dict[str, int]:
     told = _within(site, records.ms)
     status, reason = records.status[told], records.reason[told]
     expired = reason == T.EXPIRED
-    first, retry, away = _attempts(site, np.flatnonzero(shown))
+    taken = _within(site, m.ms)
+    if mta == "postfix":  # its queue manager names the sender again at each queue run
+        taken[site.recipients.message[a.recipient[shown]]] = True
+    first, retry, away = _attempts(site, np.flatnonzero(shown), taken)
     counts = {
-        "N_from": int(_within(site, m.ms).sum()),
+        "N_from": int(taken.sum()),
         "N_to": len(status),
         "N_SS": int(np.sum(status == T.SENT)),
         "N_SD": int(np.sum(status == T.DEFERRED)),
@@ -63,17 +69,29 @@ def counts_of(site: T.Site, mta: str) -> dict[str, int]:
 REFUSED_MS = 30
 
 
-def _within(site: T.Site, ms: Ints) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    found: np.ndarray[tuple[int], np.dtype[np.bool_]] = (ms >= site.start) & (ms < site.end)
+def _spanned(site: T.Site, ms: Ints) -> Bools:
+    found: Bools = (ms >= site.start) & (ms < site.end)
     return found
 
 
-def _attempts(site: T.Site, rows: Ints) -> tuple[int, int, int]:
-    """Attempts (message, destination, queue run): first ones, retries, and first ones that leave the campus."""
+def _within(site: T.Site, ms: Ints) -> Bools:
+    """Is it logged by the mail server?"""
+    found = _spanned(site, ms)
+    for gap in (h for h in site.happenings if h.kind == T.LOG_GAP):
+        found &= (ms < gap.start) | (ms >= gap.end)
+    return found
+
+
+def _attempts(site: T.Site, rows: Ints, taken: Bools) -> tuple[int, int, int]:
+    """Attempts (message, destination, queue run): first ones, retries, and first ones that leave the campus.
+
+    Of a message whose beginning is not in the log (`taken`) no attempt can be told to be the first.
+    """
     a, r = site.attempts, site.recipients
     message, domain = r.message[a.recipient[rows]], r.domain[a.recipient[rows]]
     pairs = np.unique(np.stack([message, domain, a.run[rows]]), axis=1)
     places = np.unique(pairs[:2], axis=1)
+    places = places[:, taken[places[0]]]
     return places.shape[1], pairs.shape[1] - places.shape[1], int(np.sum(places[1] != T.LOCAL))
 
 
@@ -89,5 +107,5 @@ def _sessions(site: T.Site) -> dict[str, int]:
 
 def _questions(site: T.Site) -> dict[str, int]:
     """Of the name server's log; its window moves with its clock."""
-    shown = _within(site, site.queries.ms)
+    shown = _spanned(site, site.queries.ms)
     return {"D_q": int(np.sum(shown & (site.queries.client == site.mail_server))), "queries": int(shown.sum())}

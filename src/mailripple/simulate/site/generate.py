@@ -12,6 +12,7 @@ from mailripple.simulate.site import attacks as attacking
 from mailripple.simulate.site import ordinary, queue, resolver
 from mailripple.simulate.site.attacks import Attack
 from mailripple.simulate.site.benign import benign
+from mailripple.simulate.site.changes import Leases, gaps_of, leases_of
 from mailripple.simulate.site.drafts import Draft, together
 from mailripple.simulate.site.network import DOMAINS, GONE, KNOWN, MAIL_SERVER, RESOLVER, TARGETS, Network, build
 from mailripple.simulate.site.scene import Clock, SiteScene, clock_of
@@ -40,6 +41,8 @@ STREAMS = (
     "queue",
     "dns",
     "logins",
+    "changes",
+    "logs",
 )
 
 
@@ -57,10 +60,7 @@ def make_site(
     the background of the site without.  Raises UsageError.
     """
     days = scene.days if days is None else days
-    clients = scene.people["pcs"] if clients is None else clients
-    if not 1 <= days <= 400 or not 5 <= clients <= 8000:
-        raise UsageError("a site that cannot be made", where="--days, --clients", todo="1 to 400, 5 to 8000")
-    scene = scene.scaled(clients)
+    scene = scene.scaled(days, scene.people["pcs"] if clients is None else clients)
     spawned = np.random.SeedSequence(seed).spawn(len(STREAMS))
     draws = {name: np.random.default_rng(stream) for name, stream in zip(STREAMS, spawned, strict=True)}
     values = scene.parameters(draws["values"])
@@ -77,9 +77,12 @@ def make_site(
     mail = existing(together([*drafts, coming, *made, *evil], clock.start, clock.end))
     happenings = [*happenings_of(clock, values, draws["happenings"]), *closed]
     logins = ordinary.logins(net, people, clock, values, draws["logins"])
-    served = serve(net, clock, mail, logins, happenings, values, draws)
+    leases = leases_of(net, clock, {c.host for c in kinds}, values, draws["changes"])
+    mail, logins = leases.used(mail, logins)
+    served = serve(net, clock, mail, logins, happenings, leases, values, draws)
     queries = resolver.all_queries([*served.queries, *engines], clock.start, clock.end)
-    ahead = values["ahead_minutes"]
+    lines = [mail.messages.ms, served.attempts.ms, served.bounces.ms, refusals.ms, logins.ms, logins.ms + logins.took]
+    happenings += gaps_of(clock, scene.logs, lines, draws["logs"])
     return Site(
         scenario=scene.id,
         seed=seed,
@@ -101,8 +104,13 @@ def make_site(
         logins=logins,
         queries=queries,
         runs=served.runs,
-        dns_ahead_ms=0 if abs(ahead) < 3 else round(ahead) * 60_000,
+        dns_ahead_ms=_ahead_ms(values["ahead_minutes"]),
     )
+
+
+def _ahead_ms(minutes: float) -> int:
+    """How far the name server's clock is ahead: whole minutes, if three or more."""
+    return 0 if abs(minutes) < 3 else round(minutes) * 60_000
 
 
 class Served(NamedTuple):
@@ -120,15 +128,18 @@ def serve(
     mail: Draft,
     logins: Logins,
     happenings: list[Happening],
+    leases: Leases,
     values: dict[str, float],
     draws: dict[str, np.random.Generator],
 ) -> Served:
     """Deliver the mail, run the queue, look names up."""
     runs = queue.queue_runs(clock, values, draws["queue"])
     doors = queue.doors_of(mail, happenings, values, draws["queue"])
-    attempts, bounces = queue.deliver(mail, doors, runs, values["spread"] * 60_000, clock.end, draws["queue"])
+    pace = queue.Pace(runs, values["spread"] * 60_000, backs_off=values["backoff"] < 0.5)
+    attempts, bounces = queue.deliver(mail, doors, pace, clock.end, draws["queue"])
     queries = resolver.mail_queries(net, mail, attempts, logins, values, draws["dns"])
-    queries += resolver.browsing(net, clock, values, draws["dns"])
+    browsed = resolver.browsing(net, clock, values, draws["dns"])
+    queries += [part._replace(client=leases.at(part.ms, part.client)) for part in browsed]
     return Served(attempts, bounces, runs, queries)
 
 
@@ -165,15 +176,18 @@ def attack_all(
     mail: list[Draft] = []
     closed: list[Happening] = []
     engines: list[Queries] = []
-    hosts = rng.permutation(net.of["pc"][: max(1, len(net.of["pc"]) * 4 // 5)]).tolist()
+    hosts = {
+        "pc": rng.permutation(net.of["pc"][: net.steady]).tolist(),
+        "printer": net.of["printer"].tolist(),
+    }
     written = {int(d.messages.client[0]): d.recipients.domain for d in drafts if len(d.messages.ms)}
     accounts = rng.permutation(len(net.names.accounts)).tolist()
-    if sum(attack.hosts for attack in wanted) > len(hosts):
+    if any(sum(a.hosts for a in wanted if a.device == device) > len(some) for device, some in hosts.items()):
         raise UsageError("more attacks than computers", where="--clients", todo="give more computers")
     for attack in wanted:
         for _ in range(attack.hosts):
             number = first + len(causes)
-            host = int(net.of["web-server"][0]) if attack.path == "script" else int(hosts.pop())
+            host = int(net.of["web-server"][0]) if attack.path == "script" else int(hosts[attack.device].pop())
             account = int(accounts.pop()) if attack.path == "account" else -1
             begin = clock.start + round(attack.start_hour * HOUR)
             details = _details(attack)
@@ -213,5 +227,5 @@ def _senders(net: Network, attack: Attack, number: int, account: int, rng: np.ra
 
 
 def _details(attack: Attack) -> dict[str, float | str | bool]:
-    names = ("rate", "bounce", "novelty", "senders", "clients", "recipients", "shape", "closes", "hours")
+    names = ("rate", "bounce", "novelty", "senders", "clients", "recipients", "shape", "closes", "hours", "device")
     return {name: getattr(attack, name) for name in names}

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +17,7 @@ from mailripple.parse import layout as L
 from mailripple.simulate.columns import Ints
 from mailripple.simulate.site.journal import Journal
 from mailripple.simulate.site.sorts import Key, Sort, Stamp, log_events
-from mailripple.simulate.site.tables import Site
+from mailripple.simulate.site.tables import LOG_GAP, Site
 from mailripple.simulate.site.text.bind import bind_sorts
 from mailripple.simulate.site.text.dnsmasq import dnsmasq_sorts
 from mailripple.simulate.site.text.dovecot import dovecot_sorts
@@ -32,22 +34,32 @@ _SYSLOG = Stamp(rfc3164, 1000)
 
 
 class Log(NamedTuple):
-    """A log file: its name, its lines, how it tells the time; `host` in its lines ("" none: the file's name counts)."""
+    """A log file: its name, its lines, how it tells the time; `host` in its lines ("" none: the file's name counts).
+
+    `ahead_ms` how far its clock is ahead; `gaps` whether the Site's log gaps are its.
+    """
 
     file: str
     sorts: list[Sort]
     stamp: Stamp
     host: str
     ahead_ms: int = 0
+    gaps: bool = True
 
-    def between(self, site: Site) -> tuple[int, int]:
-        """UTC ms of the first moment that is logged, and of the first one that no longer is, by the log's own clock."""
-        return site.start + self.ahead_ms, site.end + self.ahead_ms
+    def stretches(self, site: Site, edges: Sequence[int] = ()) -> list[tuple[int, int]]:
+        """What is logged, as [from, to) in UTC ms by the log's own clock; cut also at `edges` (ms)."""
+        gaps = [(h.start, h.end) for h in site.happenings if h.kind == LOG_GAP] if self.gaps else []
+        cuts = sorted({site.start, site.end, *(e for e in edges if site.start < e < site.end), *itertools.chain(*gaps)})
+        return [
+            (begin + self.ahead_ms, end + self.ahead_ms)
+            for begin, end in itertools.pairwise(cuts)
+            if not any(a <= begin < b for a, b in gaps)
+        ]
 
     def events(self, site: Site, key: Key, source: int) -> Ints:
         """(14, n) the events of the log."""
         server = key((self.host or self.file).encode(), 0)
-        return log_events(self.sorts, self.stamp, server, key, source=source, between=self.between(site))
+        return log_events(self.sorts, self.stamp, server, key, self.stretches(site), source=source)
 
 
 def mail_logs(site: Site, mta: str) -> list[Log]:
@@ -66,11 +78,11 @@ def mail_logs(site: Site, mta: str) -> list[Log]:
 def dns_log(site: Site, dns: str) -> Log:
     """The name server's query log, by its own clock."""
     if dns == "bind":
-        return Log(QUERIES, bind_sorts(site), Stamp(named, 1), "", site.dns_ahead_ms)
+        return Log(QUERIES, bind_sorts(site), Stamp(named, 1), "", site.dns_ahead_ms, gaps=False)
     if dns == "unbound":
-        return Log(QUERIES, unbound_sorts(site), Stamp(epoch, 1000), "", site.dns_ahead_ms)
+        return Log(QUERIES, unbound_sorts(site), Stamp(epoch, 1000), "", site.dns_ahead_ms, gaps=False)
     if dns == "dnsmasq":
-        return Log(QUERIES, dnsmasq_sorts(site), _SYSLOG, "", site.dns_ahead_ms)
+        return Log(QUERIES, dnsmasq_sorts(site), _SYSLOG, "", site.dns_ahead_ms, gaps=False)
     raise UsageError(f"no name server {dns!r}", where="--dns", todo="use one of: " + ", ".join(RESOLVERS))
 
 

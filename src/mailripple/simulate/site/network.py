@@ -48,6 +48,11 @@ class Network:
     of: dict[str, Ints] = field(default_factory=dict)
     _asked: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def steady(self) -> int:
+        """How many of the computers never change their address: the first ones, of which some are attacked."""
+        return (len(self.of["pc"]) + 1) // 2
+
     def add_host(self, kind: str, ip: str, name: str) -> int:
         """A new host; its number."""
         self.hosts.ips.append(ip)
@@ -81,6 +86,8 @@ class Network:
             return self.names.domains[i]
         if kind == "exchanger":
             return self.names.exchangers[i] or self.names.domains[i]
+        if kind == "second":
+            return f"mx0.{self.names.domains[i]}"
         if kind == "web":
             return f"www.{self.names.domains[i]}"
         if kind == "reverse":

@@ -37,6 +37,8 @@ GREY_MS = 300_000
 #: A domain greylists if its number times the one, modulo the other, is below the share of those that do.
 GREYLIST_BY, GREYLIST_OF = 48_271, 10_007
 TIMEOUT_MS = 75_000
+#: Postfix's least and longest time between two attempts.
+BACKOFF_MS = (300_000, 4_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +90,23 @@ def queue_runs(clock: Clock, values: dict[str, float], rng: np.random.Generator)
     return np.sort((runs + rng.uniform(-0.5, 0.5, len(runs)) * values["jitter"] * 60_000).astype(np.int64))
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When the queue is run: `runs` (ms) of `spread_ms` each; `backs_off`: a message waits as long as it is old before
+    it is tried again, as Postfix does (minimal_backoff_time, maximal_backoff_time)."""
+
+    runs: Ints
+    spread_ms: float
+    backs_off: bool = False
+
+    def waits(self, age: Ints) -> Ints:
+        """How long (ms) a message that is so old, at its last attempt, is left alone."""
+        found: Ints = np.clip(age, *BACKOFF_MS) if self.backs_off else np.full_like(age, 60_000)
+        return found
+
+
 def deliver(
-    mail: Draft, doors: Doors, runs: Ints, spread_ms: float, end: int, rng: np.random.Generator
+    mail: Draft, doors: Doors, pace: Pace, end: int, rng: np.random.Generator
 ) -> tuple[Attempts, Bounces]:
     """All attempts before `end`, by time.  Recipients of one message at one destination share their attempts' times."""
     message, domain, fate = mail.recipients.message, mail.recipients.domain, mail.fate
@@ -106,9 +123,9 @@ def deliver(
     zero = np.zeros_like(rows)
     parts = [Attempts(ms, rows, zero, status, np.where(why > 0, why, fate), zero - 1, took)]
     waiting, last, tries = rows[why > 0], ms[why > 0], np.ones(int((why > 0).sum()), np.int64)
-    for number, start in enumerate(runs.tolist()):
-        due = start + (turn[waiting] * spread_ms).astype(np.int64)
-        now = np.flatnonzero((last < start - 60_000) & (due < end))
+    for number, start in enumerate(pace.runs.tolist()):
+        due = start + (turn[waiting] * pace.spread_ms).astype(np.int64)
+        now = np.flatnonzero((last + pace.waits(last - begun[waiting]) < start) & (due < end))
         if not len(now):
             continue
         row, when = waiting[now], due[now]

@@ -49,6 +49,8 @@ def mail_queries(
     for k, (some, qtype) in enumerate(zip(extra, (A, AAAA, A, TXT), strict=True)):
         kind = "exchanger" if k < 2 else "domain"
         parts.append(asked(when[some] - 150 + 30 * k, MAIL_SERVER, net.questions(kind, where[some]), qtype))
+    two = (rng.random(len(rows)) < values["second_exchanger"]) & first & (where % 3 == 0)
+    parts.append(asked(when[two] - 140, MAIL_SERVER, net.questions("second", where[two]), A))
     again = ~first & (rng.random(len(rows)) < values["dns_retry"])
     parts.append(asked(when[again] - 90, MAIL_SERVER, net.questions("exchanger", where[again]), A))
     told = rng.random(len(logins.ms)) < values["dns_login"]

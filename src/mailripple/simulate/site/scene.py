@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -17,9 +18,22 @@ from mailripple.simulate.site.attacks import Attack
 from mailripple.simulate.site.tables import Ints
 
 FOLDER = Path(__file__).parent / "scenarios"
+#: The scenario that says everything; the others say what is different.
+BASE = "campus-quiet"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogHabits:
+    """How logs are kept: `rotate` a file a day, `copies` of the oldest files that somebody left beside them, `gaps` in
+    a week in which the mail server's log is not written, of `gap_minutes` (low, high)."""
+
+    rotate: bool = False
+    copies: int = 0
+    gaps: float = 0.0
+    gap_minutes: tuple[float, float] = (10.0, 240.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SiteScene:
     """A scenario's file; `people` and `benign` are counts for 1,000 computers, `draw` ranges by name."""
 
@@ -29,19 +43,22 @@ class SiteScene:
     zone: str
     days: int
     holidays: list[str]
-    rhythm: list[list[float]]
+    rhythm: list[tuple[float, float]]
     weekend: float
     people: dict[str, int]
     benign: dict[str, float]
-    draw: dict[str, list[float]]
+    draw: dict[str, tuple[float, float]]
+    logs: LogHabits = LogHabits()
     attacks: list[Attack] = field(default_factory=list)
 
     def parameters(self, rng: np.random.Generator) -> dict[str, float]:
         """One value of each range, in the order of the names."""
         return {name: float(rng.uniform(self.draw[name][0], self.draw[name][1])) for name in sorted(self.draw)}
 
-    def scaled(self, clients: int) -> SiteScene:
-        """The same for another number of computers."""
+    def scaled(self, days: int, clients: int) -> SiteScene:
+        """The same for another number of computers.  Raises UsageError where no site can be that long or large."""
+        if not 1 <= days <= 400 or not 5 <= clients <= 8000:
+            raise UsageError("a site that cannot be made", where="--days, --clients", todo="1 to 400, 5 to 8000")
         factor = clients / self.people["pcs"]
         people = {name: max(1, round(n * factor)) for name, n in self.people.items()}
         return replace(self, people=people | {"pcs": clients}, benign={k: n * factor for k, n in self.benign.items()})
@@ -49,21 +66,53 @@ class SiteScene:
 
 def site_scenes() -> dict[str, SiteScene]:
     """All campus scenarios by name."""
-    return {scene.id: scene for scene in (_load(path) for path in sorted(FOLDER.glob("*.toml")))}
+    return {scene.id: scene for scene in (load_scene(path) for path in sorted(FOLDER.glob("*.toml")))}
 
 
 def site_scene(name: str) -> SiteScene:
-    """The scenario of that name.  Raises UsageError."""
+    """The scenario of that name, or in that file.  Raises UsageError."""
+    if is_file(name):
+        return load_scene(Path(name))
     known = site_scenes()
     if name not in known:
-        raise UsageError(f"no scenario {name!r}", where="simulate", todo=f"one of: {', '.join(known)}")
+        raise UsageError(
+            f"no scenario {name!r}", where="simulate", todo=f"one of: {', '.join(known)}; or a file: ./mine.toml"
+        )
     return known[name]
 
 
-def _load(path: Path) -> SiteScene:
-    data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    data["attacks"] = [Attack(**attack) for attack in data.get("attacks", [])]
-    return SiteScene(**data)
+def is_file(name: str) -> bool:
+    """Is a scenario's name that of a file?"""
+    return name.endswith(".toml")
+
+
+def load_scene(path: Path) -> SiteScene:
+    """The scenario in a file; what it does not say is as in BASE.  Raises UsageError."""
+    data, before = _read(path), _read(FOLDER / f"{BASE}.toml")
+    for table in ("people", "benign", "draw"):
+        more = data.get(table, {})
+        for name in more:
+            if name not in before[table]:
+                known = ", ".join(sorted(before[table]))
+                raise UsageError(f"[{table}] has no {name!r}", where=str(path), todo=f"one of: {known}")
+        data[table] = before[table] | more
+    data = before | data
+    unknown = sorted(set(data) - {f.name for f in fields(SiteScene)})
+    unknown += sorted(set(data.get("logs", {})) - {f.name for f in fields(LogHabits)})
+    unknown += sorted({key for attack in data.get("attacks", []) for key in attack} - {f.name for f in fields(Attack)})
+    if unknown:
+        raise UsageError(f"a scenario has no {unknown[0]!r}", where=str(path), todo="leave it out, or mend its name")
+    try:
+        return msgspec.convert(data, SiteScene)
+    except msgspec.ValidationError as error:
+        raise UsageError("a scenario that is not whole", why=str(error), where=str(path), todo="mend it") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError("a scenario that cannot be read", why=str(error), where=str(path), todo="mend it") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,14 +63,15 @@ def in_order(sorts: Sequence[Sort]) -> tuple[Ints, Ints]:
     return which[order], rows[order]
 
 
-def log_text(sorts: Sequence[Sort], stamp: Stamp, zone: ZoneInfo, between: tuple[int, int]) -> Iterator[bytes]:
-    """The log, piece by piece: the lines of [from, to), UTC ms."""
+def log_text(
+    sorts: Sequence[Sort], stamp: Stamp, zone: ZoneInfo, stretches: Sequence[tuple[int, int]]
+) -> Iterator[bytes]:
+    """The log, piece by piece: the lines of each stretch [from, to), UTC ms."""
     which, rows = in_order(sorts)
     ms = np.concatenate([np.zeros(0, np.int64), *(s.ms for s in sorts)])
     ms.sort()
-    first, last = np.searchsorted(ms, between)
-    for begin in range(int(first), int(last), _LINES):
-        cut = slice(begin, min(begin + _LINES, int(last)))
+    cuts = [slice(*np.searchsorted(ms, stretch).tolist()) for stretch in stretches]
+    for cut in (slice(b, min(b + _LINES, c.stop)) for c in cuts for b in range(c.start, c.stop, _LINES)):
         texts = [""] * (cut.stop - cut.start)
         for k, one in enumerate(sorts):
             places = np.flatnonzero(which[cut] == k)
@@ -84,9 +85,15 @@ def log_text(sorts: Sequence[Sort], stamp: Stamp, zone: ZoneInfo, between: tuple
 
 
 def log_events(
-    sorts: Sequence[Sort], stamp: Stamp, server: int, key: Key, *, source: int = 0, between: tuple[int, int]
+    sorts: Sequence[Sort],
+    stamp: Stamp,
+    server: int,
+    key: Key,
+    stretches: Sequence[tuple[int, int]],
+    *,
+    source: int = 0,
 ) -> Ints:
-    """(14, n) Events of the same lines, times in UTC; `server` the key of the host, `source` the rank of the log.
+    """(14, n) Events of the lines of `stretches`, times in UTC; `server` the key of the host, `source` the log's rank.
 
     The columns are those of `parse.layout.COLUMNS`; the number of the pattern in `code` and the place of the
     recipients in `count` are 0.
@@ -102,10 +109,12 @@ def log_events(
             events[:, place[starts[k] : starts[k + 1]]] = _rows(one, stamp, keys)
     ms = np.concatenate([np.zeros(0, np.int64), *(s.ms for s in sorts)])
     ms.sort()
-    wanted = (events[L.COL["code"]] != 0) & (ms >= between[0]) & (ms < between[1])
+    logged = np.zeros(len(ms), bool)
+    for begin, end in stretches:
+        logged |= (ms >= begin) & (ms < end)
     events[L.COL["server"]] = server
-    events[L.COL["line"]] = np.arange(len(which)) - np.searchsorted(ms, between[0]) + 1 + (source << 40)
-    return np.ascontiguousarray(events[:, wanted])
+    events[L.COL["line"]] = np.cumsum(logged) + (source << 40)
+    return np.ascontiguousarray(events[:, logged & (events[L.COL["code"]] != 0)])
 
 
 def _rows(one: Sort, stamp: Stamp, keys: Keys) -> Ints:

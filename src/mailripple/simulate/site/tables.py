@@ -30,6 +30,8 @@ ACCEPTED = 0
 GREYLISTED, TIMED_OUT, REFUSED, POLICY, BUSY, NO_SERVER = range(1, 7)
 #: Failed for good.
 UNKNOWN_USER, UNKNOWN_HOST, REJECTED, EXPIRED = range(7, 11)
+#: The kind of a happening in which the mail server's log was not written.
+LOG_GAP = "log-gap"
 #: `Logins.service`.
 POP, IMAP = range(2)
 
