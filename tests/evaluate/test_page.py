@@ -9,9 +9,10 @@ import pytest
 from benchmarks.evaluate import evaluate, numbers, tuned
 
 from mailripple.evaluate import grid, tables
-from mailripple.evaluate.measure import accomplices_of, guilty_of, kinds_of, measure
+from mailripple.evaluate.measure import accomplices_of, exceedance, guilty_of, kinds_of, measure
+from mailripple.evaluate.ours import scores_of
 from mailripple.evaluate.peers import PEERS
-from mailripple.evaluate.week import Raised
+from mailripple.evaluate.week import Raised, week_of
 from mailripple.simulate.site.attacks import Attack
 from mailripple.simulate.site.generate import make_site
 from mailripple.simulate.site.scene import site_scene
@@ -32,6 +33,29 @@ def test_the_design_is_balanced() -> None:
     assert min(pairs.values()) > 10
     assert len(pairs) == 28
     assert grid.attacks_of(5) == grid.attacks_of(5) != grid.attacks_of(6)
+
+
+def test_the_second_design_has_what_the_goals_need() -> None:
+    """Twenty seeds have 300 fast attacks and 100 slow ones at the goals' bounces, and 60 of which 5 % fail."""
+    attacks = [a for seed in range(20) for a in grid.goal_attacks_of(seed)]
+    assert {a.path for a in attacks} == {"relay"}
+    assert {a.novelty for a in attacks} == {0.55, 0.9}
+    goals = [a for a in attacks if a.bounce >= 0.2]
+    assert Counter(a.rate == 0.1 for a in goals) == {False: 300, True: 100}
+    assert Counter(a.bounce for a in attacks if a not in goals) == {0.05: 60}
+    assert all(Counter(a.senders for a in attacks)[n] > 120 for n in grid.SENDERS)
+
+
+def test_e_values_are_counted() -> None:
+    """Of hosts that are ordinary, those whose evidence is ten or more, a hundred or more, ..."""
+    site = make_site(site_scene("campus"), 4, days=2, clients=40, attacks=[])
+    scores = scores_of(week_of(site))
+    found = exceedance(site, scores, tables.ORDINARY)
+    judged = {s.key for s in scores.senders[0] if not s.account and site.hosts.kinds[s.key - 1] in tables.ORDINARY}
+    assert found["mail"][0] == len(judged) > 30
+    assert all(a >= b for path in found.values() for a, b in zip(path, path[1:], strict=False))
+    outcome = {"exceedance": {"mail": [200, 3, 1, 0, 0, 0]}}
+    assert tables.exceeding([outcome, outcome], "mail", 1).value == 6 / 400
 
 
 def test_what_is_said_is_held_against_what_is_so() -> None:
@@ -90,7 +114,7 @@ def test_the_page_is_whole(small: tuple[str, dict[str, object]]) -> None:
     assert "`make evaluate ARGS=...`" in page
     for peer in PEERS:
         assert page.count(f"| {peer.name}") == 2
-    assert page.count("\n## ") == 8
+    assert page.count("\n## ") == 9
     assert "nan" not in page
     assert all(line.count("|") > 4 for line in page.splitlines() if line.startswith("| recall"))
 

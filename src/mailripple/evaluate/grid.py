@@ -1,4 +1,5 @@
-"""Which attacks are tried: a balanced design over rate, bounces, novelty, senders, path, start and evasion.
+"""Which attacks are tried: a balanced design over rate, bounces, novelty, senders, path, start and evasion; and a
+second one that has enough attacks of the sort that the goals speak of.
 
 Every seed has each rate once on the path through the mail server and once with an engine of its own; the levels of the
 other factors are dealt out to them by a shuffle of their own, so that over some seeds all pairs of levels meet.  All
@@ -65,6 +66,35 @@ def attacks_of(seed: int) -> list[Attack]:
         many = {"bounce": 0.2, "novelty": 0.9, "senders": 1, "clients": clients}
         found.append(Attack(path="account", rate=rate, start_hour=_start(rng), **many))  # type: ignore[arg-type]
     found.append(Attack(path="script", rate=5.0, bounce=0.3, novelty=0.9, senders=1, start_hour=_start(rng), hours=6.0))
+    return found
+
+
+#: Of the second design: (rate, how many a seed), where bounces are as the goals say, and where 5 % fail.  Over twenty
+#: seeds 300 and 100 attacks of the first sort and 60 of the other: .99 can be shown by 299 attacks, .95 by 59.
+GOAL_RATES = ((0.1, 5), (0.5, 3), (2.0, 3), (10.0, 3), (30.0, 3), (100.0, 3))
+LOW_RATES = ((0.5, 1), (2.0, 1), (10.0, 1))
+
+
+def goal_attacks_of(seed: int) -> list[Attack]:
+    """The attacks of a seed's second site: relayed mail at the bounces and novelties of the goals."""
+    rng = np.random.default_rng([2004, seed])
+    found = []
+    for rates, bounces in ((GOAL_RATES, (0.2, 0.5)), (LOW_RATES, (0.05,))):
+        for rate, many in rates:
+            senders = rng.permutation(SENDERS).tolist() * 2
+            for k in range(many):
+                found.append(
+                    Attack(
+                        path="relay",
+                        rate=rate,
+                        bounce=float(rng.choice(bounces)),
+                        novelty=float(rng.choice((0.55, 0.9))),
+                        senders=senders[k],
+                        start_hour=_start(rng),
+                        hours=hours(rate),
+                        closes=float(rng.choice(CLOSES)),
+                    )
+                )
     return found
 
 

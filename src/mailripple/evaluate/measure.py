@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from mailripple.detectors.contract import Scores
 from mailripple.evaluate.week import Raised, Subject, Week, kept_of
 from mailripple.incidents import confidence
 from mailripple.models.outages import find_outages
@@ -75,6 +77,24 @@ def measure(site: Site, raised: Sequence[Raised]) -> Outcome:
         "warned": dict(warned),
         "confidence": sure,
     }
+
+
+#: Powers of ten that e-values of innocents are held against.
+POWERS = (1, 2, 3, 4, 5)
+
+
+def exceedance(site: Site, scores: Scores, ordinary: Sequence[str]) -> dict[str, list[int]]:
+    """How many ordinary hosts a path judges, and how many of them ever had an e-value of 10, 100, ... or more.
+
+    Were the null model true, no more than a tenth, a hundredth, ... of them would (Ville's inequality): (1 + powers).
+    """
+    hosts = {key for (account, key), kind in kinds_of(site).items() if kind in ordinary and not account}
+    mail = [s for part in scores.senders for s in part if not s.account and s.key in hosts]
+    asked = [s for part in scores.lookups for s in part if s.key in hosts]
+    found = {}
+    for path, evidence in (("mail", [s.evidence for s in mail]), ("DNS", [s.evidence for s in asked])):
+        found[path] = [len(evidence), *(sum(e >= k * math.log(10) for e in evidence) for k in POWERS)]
+    return found
 
 
 #: What the report calls a happening.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mailripple.detectors import Alarm, Scores, decide_all
 from mailripple.evaluate.week import Raised, Subject, Week
 from mailripple.models.lookups import Lookups
@@ -9,19 +11,24 @@ from mailripple.models.senders import Senders
 from mailripple.simulate.site.events import NULL_SENDER
 
 
-def alarms_of(week: Week) -> list[Alarm]:
-    """Fold, score, decide."""
+def scores_of(week: Week) -> Scores:
+    """Fold and score."""
     senders, lookups = Senders(NULL_SENDER), Lookups()
     senders.step(week.attempts)
     senders.logins(week.logins)
     lookups.step(week.exchangers)
-    return decide_all(Scores((tuple(senders.scores()),), (tuple(lookups.scores()),), week.servers, week.reverse))
+    return Scores((tuple(senders.scores()),), (tuple(lookups.scores()),), week.servers, week.reverse)
 
 
 def ours(week: Week, _threshold: float = 0.0) -> list[Raised]:
     """What mailripple says of each subject: the earliest moment of each level."""
+    return said_of(decide_all(scores_of(week)))
+
+
+def said_of(alarms: Iterable[Alarm]) -> list[Raised]:
+    """Of each subject the earliest moment of each level."""
     found: dict[Subject, Raised] = {}
-    for alarm in alarms_of(week):
+    for alarm in alarms:
         subject = (alarm.account, alarm.key)
         level = {"alarm": 3, "warning": 2, "notice": 1}[alarm.level]
         at = [alarm.at if level >= k else None for k in (3, 2, 1)]

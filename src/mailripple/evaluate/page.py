@@ -11,7 +11,7 @@ from typing import Any
 from mailripple.evaluate import grid
 from mailripple.evaluate import tables as t
 from mailripple.evaluate.intervals import share
-from mailripple.evaluate.measure import Outcome
+from mailripple.evaluate.measure import POWERS, Outcome
 from mailripple.evaluate.peers import PEERS
 
 OURS = "mailripple"
@@ -24,7 +24,9 @@ truth is known (`mailripple simulate`, docs/simulator.md): {seeds} sites of {cli
 lists, newsletters, mail merges, old address lists, forwarders, outages and people of several habits; parameters are
 drawn for each site, and most hosts do *not* behave as the detectors' own null model says.  From the second week on
 twenty attacks begin at each site, so that about one computer in a hundred is infected; every site has seven rates from
-.05 to 100 messages a minute, with levels of the other factors dealt out at random (`evaluate/grid.py`).  Seeds {report}
+.05 to 100 messages a minute, with levels of the other factors dealt out at random (`evaluate/grid.py`).  A second site
+of each seed has 23 attacks of the sort that the goals speak of (relayed mail of which .2 or more fails, .55 or more of
+the domains new; three with .05), so that a share of .99 can be shown at all: that takes 299 attacks.  Seeds {report}
 are reported; seeds {tuned} were used to choose numbers, and are not among them; seeds {spent} were looked at while the
 detectors were changed, and are spent.
 
@@ -48,6 +50,8 @@ def page(results: Mapping[str, Sequence[Outcome]], limits: Mapping[str, float], 
         *_innocents(ours),
         "\n## How sure it is\n",
         *_confidence(ours),
+        "\n## Are its e-values honest?\n",
+        *_exceedance(ours),
         "\n## Outages and greylisting\n",
         *_verdicts(ours),
         "\n## What other rules would have cost\n",
@@ -98,12 +102,10 @@ def core(a: t.Attack) -> bool:
 
 
 def _goals(ours: list[Outcome]) -> list[str]:
-    relay = t.attacks_in(ours, core)
+    relay = t.goal_attacks(ours, core)
     fast = [a for a in relay if a["rate"] >= 0.5]
     slow = [a for a in relay if a["rate"] == 0.1]
-    low = t.attacks_in(
-        ours, lambda a: a["path"] == "relay" and a["bounce"] == 0.05 and a["rate"] >= 0.5 and a["novelty"] >= 0.55
-    )
+    low = t.goal_attacks(ours, lambda a: a["bounce"] == 0.05)
     direct = t.attacks_in(ours, lambda a: a["path"] == "direct")
     many = t.attacks_in(ours, lambda a: a["path"] == "account" and a["clients"] > 1)
     everyone = t.attacks_in(ours, lambda a: a["path"] in ("direct", "guessed", "account", "script") or core(a))
@@ -114,6 +116,7 @@ def _goals(ours: list[Outcome]) -> list[str]:
     lines += [
         row("false alarms on ordinary hosts, per 1,000 host-weeks", "<= 1.0", ordinary.text() + said, f"{ordinary.n:,} host-weeks"),
         row("recall at >= 0.5 messages/min", ">= .99", t.recall(fast).text(), f"{len(fast)} attacks"),
+        row("recall at >= 0.5 messages/min, within 8 h", "-", t.recall(fast, within=480).text(), f"{len(fast)} attacks"),
         row("recall at 0.1/min within 12 h", ">= .95", t.recall(slow, within=720).text(), f"{len(slow)} attacks"),
         row("messages before the alarm, median / p90", "<= 20 / <= 50", f"{number(t.delay(relay, 0.5))} / {number(t.delay(relay, 0.9))}", f"{len(relay)} attacks"),
         *(row(f"of these with {'one sender' if n == 1 else f'{n} senders'}", "", f"{number(t.delay(some, 0.5))} / {number(t.delay(some, 0.9))}", f"{len(some)} attacks, recall {t.recall(some).text()}") for n in grid.SENDERS if (some := [a for a in relay if a["senders"] == n])),
@@ -131,7 +134,8 @@ def _goals(ours: list[Outcome]) -> list[str]:
 
 def _rates(ours: list[Outcome]) -> list[str]:
     lines = head(
-        "path", "messages/min", "attacks", "named", "within 1 h", "messages, median [p90]", "warned", "minutes, median"
+        "path", "messages/min", "attacks", "named", "within 1 h", "within 8 h", "messages, median [p90]", "warned",
+        "minutes, median",
     )
     for path in ("relay", "direct", "guessed", "account", "script"):
         for rate in sorted({a["rate"] for a in t.attacks_in(ours, lambda a, p=path: a["path"] == p)}):  # type: ignore[misc]
@@ -143,6 +147,7 @@ def _rates(ours: list[Outcome]) -> list[str]:
                     len(some),
                     t.recall(some).text(),
                     f"{t.recall(some, within=60).value:.2f}",
+                    f"{t.recall(some, within=480).value:.2f}",
                     f"{number(t.delay(some, 0.5))} [{number(t.delay(some, 0.9))}]",
                     f"{t.recall(some, 'warning').value:.2f}",
                     number(t.delay(some, 0.5, unit="minutes")),
@@ -191,6 +196,18 @@ def _confidence(ours: list[Outcome]) -> list[str]:
     return lines
 
 
+def _exceedance(ours: list[Outcome]) -> list[str]:
+    lines = [
+        "An e-value of 1,000 should come to at most one innocent host in 1,000, however long one looks (Ville). Ordinary",
+        "hosts that were judged over two weeks, and how many ever had as much:\n",
+        *head("e-value", "nominal, at most", "mail path", "DNS path"),
+    ]
+    for power in POWERS:
+        shares = (t.exceeding(ours, path, power).text(5) for path in ("mail", "DNS"))
+        lines.append(row(f"{10**power:,}", f"{10**-power:g}", *shares))
+    return lines
+
+
 def _verdicts(ours: list[Outcome]) -> list[str]:
     """What was said of things that defer mail and are no attack."""
     lines = head("what happened", "seen by at least five first attempts", "verdict right", "another verdict", "nothing said")
@@ -230,7 +247,7 @@ def _peers(results: Mapping[str, Sequence[Outcome]], limits: Mapping[str, float]
         hit = sum(t.totals(outcomes, "accused")[k] for k in bulk)
         n = sum(o["hosts"].get(k, 0) for o in outcomes for k in bulk)
         every = t.attacks_in(outcomes, lambda a: a["path"] != "guessed" or name == OURS)
-        some = t.attacks_in(outcomes, wanted)
+        some = t.goal_attacks(outcomes, wanted) if wanted is mail else t.attacks_in(outcomes, wanted)
         lines.append(
             row(
                 name,
@@ -266,11 +283,11 @@ def _matched(results: Mapping[str, Sequence[Outcome]], name: str) -> str:
 
 def _ahead(results: Mapping[str, Sequence[Outcome]], wanted: Callable[[t.Attack], bool]) -> list[str]:
     """In words, which rules name more of the mailers through the server that the goals speak of, or name them sooner."""
-    ours = t.attacks_in(results[OURS], wanted)
+    ours = t.goal_attacks(results[OURS], wanted)
     found = []
     for peer in PEERS:
         for key, how in ((peer.name, "as usually set"), (f"{peer.name}, matched", "matched")):
-            theirs = t.attacks_in(results[key], wanted) if peer.path == "mail" else []
+            theirs = t.goal_attacks(results[key], wanted) if peer.path == "mail" else []
             if theirs and (t.recall(theirs).value > t.recall(ours).value or t.delay(theirs, 0.5) < t.delay(ours, 0.5)):
                 accused = t.totals(list(results[key]), "accused")
                 bulk = sum(accused[k] for k in ("known-newsletter", "new-newsletter", "merge", "invoices"))

@@ -80,6 +80,18 @@ def precision(outcomes: Sequence[Outcome]) -> Figure:
     return Figure(*share(right, right + wrong), right + wrong)
 
 
+def goal_attacks(outcomes: Iterable[Outcome], wanted: Callable[[Attack], bool]) -> list[Attack]:
+    """The attacks of a sort in the second design, see `grid.goal_attacks_of`."""
+    return [a for o in outcomes for a in o["goals"] if wanted(a)]
+
+
+def exceeding(outcomes: Sequence[Outcome], path: str, power: int) -> Figure:
+    """Share of ordinary hosts whose e-value on a path ever was 10**power or more."""
+    rows = [o["exceedance"][path] for o in outcomes]
+    n = sum(r[0] for r in rows)
+    return Figure(*share(sum(r[power] for r in rows), n), n)
+
+
 def kinds(outcomes: Sequence[Outcome]) -> list[str]:
     """All kinds of innocent subjects, by name."""
     return sorted({kind for o in outcomes for kind in o["hosts"]})
