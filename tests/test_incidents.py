@@ -68,3 +68,28 @@ def test_who_stands_out_among_many_is_told() -> None:
     for watched, told in ((0, None), (50, True), (1_000_000, False)):
         (found,) = attribute([alarm], address, text, watched)
         assert found.statistics.get("fdr_rejected") is told
+
+
+ACCOUNT = replace(BASE, key=9, account=True, verdict="stolen-account")
+
+
+def test_addresses_that_use_a_stolen_account_are_its_story() -> None:
+    """Where an account is under alarm, and several addresses that act as it only, there is one incident: the account's."""
+    alarms = [ACCOUNT, *(replace(BASE, key=k) for k in (1, 2, 3))]
+    found = attribute(alarms, lambda k: f"198.51.100.{k}", text, 0, {1: 9, 2: 9, 3: 8})
+    assert [(i.kind, i.value) for i in found] == [("account", "name9"), ("ip", "198.51.100.3")]
+    assert "used from 198.51.100.1, 198.51.100.2" in found[0].why
+
+
+def test_one_address_that_uses_an_account_is_named_itself() -> None:
+    """A single computer may be what is infected, so both are told; and an account that is only a notice hides nobody."""
+    both = [ACCOUNT, replace(BASE, key=1)]
+    assert len(attribute(both, address, text, 0, {1: 9})) == 2
+    quiet = [replace(ACCOUNT, level="notice"), *(replace(BASE, key=k) for k in (1, 2))]
+    assert len(attribute(quiet, address, text, 0, {1: 9, 2: 9})) == 3
+
+
+def test_the_onset_has_a_latest_moment() -> None:
+    """By the time evidence had come to 1,000 it had begun; of several alarms the earliest such moment counts."""
+    (found,) = attribute([replace(BASE, by=70_000_000), replace(BASE, detector="x", by=50_000_000)], address, text)
+    assert as_json(found, ["a", "b", "c"])["onset_latest"] == "1970-01-01T00:00:50Z"

@@ -68,6 +68,15 @@ class KeptAttempts:
     other: Rows = field(default_factory=no_rows)
 
 
+def acting_as(kept: KeptAttempts) -> dict[int, int]:
+    """Of the clients whose mail was all handed in as one and the same account, that account (keys)."""
+    client, account = (np.concatenate([kept.deferred[name], kept.other[name]]) for name in ("client", "account"))
+    pairs = np.unique(np.stack([client, account])[:, client != 0], axis=1)
+    clients, first, many = np.unique(pairs[0], return_index=True, return_counts=True)
+    only = (many == 1) & (pairs[1, first] != 0)
+    return dict(zip(clients[only].tolist(), pairs[1, first[only]].tolist(), strict=True))
+
+
 @dataclass(slots=True)
 class Newest:
     """The newest `keep` rows of those taken; of a moment that does not fit whole, none."""

@@ -7,7 +7,7 @@ A subject is an address that handed mail in or asked, or an account that was aut
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -61,6 +61,7 @@ class Incident:
     why: tuple[str, ...]
     innocent: str
     user: str | None = None
+    onset_latest: int | None = None
 
     @property
     def id(self) -> str:
@@ -82,21 +83,51 @@ class Incident:
 
 
 def attribute(
-    alarms: Sequence[Alarm], address: Callable[[int], str], text: Callable[[int], str], watched: int = 0
+    alarms: Sequence[Alarm],
+    address: Callable[[int], str],
+    text: Callable[[int], str],
+    watched: int = 0,
+    acting: Mapping[int, int] | None = None,
 ) -> list[Incident]:
     """One incident a subject, the gravest first; `address` and `text` give the texts of keys, inert.
+
+    `acting`: of addresses that hand mail in as one account only, that account.  Where several of them stand out, and
+    their account too, it is the account that is stolen, and they are its story.
 
     `watched`: how many hosts and accounts were looked at.  Where it is known the statistics say of each of them whether
     it stands out among so many (`fdr_rejected`: e-BH at 5 %, see `models.discoveries`).
     """
     subjects: dict[tuple[str, int, int], list[Alarm]] = {}
-    for alarm in alarms:
+    for alarm in _with_accomplices(alarms, acting or {}, address):
         # Outages of one destination are stories of their own.
         subjects.setdefault((alarm.subject, alarm.key, alarm.onset if alarm.kind else 0), []).append(alarm)
     found = [_incident(mine, address, text) for mine in subjects.values()]
     if watched:
         found = _standing_out(found, watched)
     return sorted(found, key=lambda i: (-LEVELS.index(i.severity), -i.confidence, i.onset, i.kind, i.value))
+
+
+def _with_accomplices(
+    alarms: Sequence[Alarm], acting: Mapping[int, int], address: Callable[[int], str]
+) -> list[Alarm]:
+    """The alarms without those of addresses that only use an account which is under alarm itself from several."""
+    stolen = {a.key for a in alarms if a.subject == "account" and a.level != "notice"}
+    using: dict[int, list[Alarm]] = {}
+    for alarm in alarms:
+        if alarm.subject == "ip" and acting.get(alarm.key) in stolen:
+            using.setdefault(acting[alarm.key], []).append(alarm)
+    several = {account: mine for account, mine in using.items() if len({a.key for a in mine}) > 1}
+    told = {id(a) for mine in several.values() for a in mine}
+    found = []
+    for alarm in alarms:
+        mine = several.get(alarm.key, []) if alarm.subject == "account" else []
+        if mine:
+            names = sorted({address(a.key) for a in mine})
+            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+            found.append(replace(alarm, why=(*alarm.why, f"used from {', '.join(names[:SHOWN])}{more}")))
+        elif id(alarm) not in told:
+            found.append(alarm)
+    return found
 
 
 def _standing_out(incidents: Sequence[Incident], watched: int) -> list[Incident]:
@@ -136,6 +167,7 @@ def _incident(alarms: Sequence[Alarm], address: Callable[[int], str], text: Call
         tuple(clause for a in ranked for clause in a.why),
         first.innocent,
         text(login) if login else None,
+        min((a.by for a in same if a.by is not None), default=None),
     )
 
 
@@ -164,6 +196,7 @@ def as_json(incident: Incident, sources: Sequence[str]) -> dict[str, Any]:
         "verdict": incident.verdict,
         "severity": incident.severity,
         "onset": time_text(incident.onset),
+        "onset_latest": None if incident.onset_latest is None else time_text(incident.onset_latest),
         "detected": time_text(incident.detected),
         "last_seen": time_text(incident.last_seen),
         "confidence": min(round(incident.confidence, 4), 0.9999),  # never certain

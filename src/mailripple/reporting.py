@@ -11,6 +11,7 @@ import msgspec
 
 from mailripple import counts as counting
 from mailripple import exceptions
+from mailripple.attempts import acting_as
 from mailripple.config import ReadOptions, ReportOptions
 from mailripple.counts import Counts
 from mailripple.detectors import Scores, decide_all
@@ -102,7 +103,8 @@ def find_incidents(result: Result, names: Names, mail_hosts: frozenset[int]) -> 
     scores = Scores(senders, lookups, mail_hosts, reverse_askers(result.counts), outages)
     watched = {(s.account, s.key) for fold in senders for s in fold}
     watched |= {(False, s.key) for fold in lookups for s in fold}
-    incidents = attribute(decide_all(scores), names.address, names.text, len(watched))
+    acting = acting_as(result.attempts)
+    incidents = attribute(decide_all(scores), names.address, names.text, len(watched), acting)
     wanted: dict[int, set[int]] = {}
     for incident in incidents:
         for line in incident.evidence:

@@ -35,7 +35,7 @@ def test_details_name_lines_and_the_next_command() -> None:
     (found,) = attribute([BASE], address, text)
     shown = printed(with_texts(found, lambda source, line: "evil\x1b[2J[bold]"))
     assert "c d.gz:5: evil\\x1b[2J[bold]" in shown
-    assert "next: zgrep -wF 192.0.2.7 'c d.gz'" in shown
+    assert "next, its lines: zgrep -wF 192.0.2.7 'c d.gz'" in shown
     assert "\x1b" not in shown
 
 

@@ -40,7 +40,8 @@ class Alarm:
     `log_e` the natural logarithm of the largest e-CUSUM, `evidence` that of E, an e-value at any moment; `onset`,
     `at` (when the level was reached) and `last` microseconds since 1970; `lines` orders of records (source << 40 |
     line); `why` short clauses for people, heaviest first; `login` key of the last mailbox user at that host, 0 if none;
-    `kind` of the subject where it is no host and no account: "domain" (a destination) or "server".
+    `kind` of the subject where it is no host and no account: "domain" (a destination) or "server"; `by` when at the
+    latest it had begun (evidence of 1,000), `warned` when it was first worth a warning; None where it never was.
     """
 
     detector: str
@@ -59,6 +60,8 @@ class Alarm:
     lines: tuple[int, ...] = ()
     login: int = 0
     kind: str = ""
+    by: int | None = None
+    warned: int | None = None
 
     @property
     def subject(self) -> str:

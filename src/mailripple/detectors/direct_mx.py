@@ -63,4 +63,6 @@ def _alarm(score: LookupScore, server: bool) -> Alarm:
         why=(why + (", but asks for the names of addresses as one does" if server else ""),),
         innocent="a mail server or monitor that was not made known (--mail-server), or a script that checks addresses",
         lines=score.lines,
+        by=score.notice,
+        warned=None if server else score.warning,
     )

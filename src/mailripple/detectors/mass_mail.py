@@ -75,6 +75,8 @@ def _alarm(score: SenderScore, scores: Scores) -> Alarm:
         innocent="a mailing to an old list, a mailer for many people, or a relay that was not made known",
         lines=score.lines,
         login=score.login,
+        by=score.notice,
+        warned=None if level == "notice" else score.warning,
     )
 
 

@@ -32,6 +32,8 @@ def said_of(alarms: Iterable[Alarm]) -> list[Raised]:
         subject = (alarm.account, alarm.key)
         level = {"alarm": 3, "warning": 2, "notice": 1}[alarm.level]
         at = [alarm.at if level >= k else None for k in (3, 2, 1)]
+        if level >= 2 and alarm.warned is not None:
+            at[1] = min(alarm.at, alarm.warned)
         new = Raised(subject, at[0], at[1], at[2], alarm.onset, alarm.evidence)
         old = found.get(subject)
         found[subject] = new if old is None else _both(old, new)

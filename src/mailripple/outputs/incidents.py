@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -10,6 +9,7 @@ from rich.text import Text
 
 from mailripple.incidents import Incident
 from mailripple.outputs.safe import shown
+from mailripple.outputs.steps import steps
 from mailripple.outputs.summary import local_time
 from mailripple.parse.zone import Zone
 
@@ -20,12 +20,14 @@ LINES, WIDTH = 2, 160
 TOLD = 20
 
 
-def print_incidents(console: Console, incidents: Sequence[Incident], sources: Sequence[str], zone: Zone) -> None:
-    """Print the incidents, the gravest first; `sources` are the names of the sources."""
+def print_incidents(
+    console: Console, incidents: Sequence[Incident], sources: Sequence[str], zone: Zone, server: str = ""
+) -> None:
+    """Print the incidents, the gravest first; `sources` are the names of the sources, `server` the mail server's."""
     for incident in incidents[:TOLD]:
         console.print(Text(sentence(incident, zone), style=_STYLES[incident.severity]))
         if incident.severity != "notice":
-            _details(console, incident, sources)
+            _details(console, incident, sources, server)
     if len(incidents) > TOLD:
         console.print(Text(f"... and {len(incidents) - TOLD} more (--json lists them all)", style="dim"))
     if incidents:
@@ -46,7 +48,7 @@ def percent(share: float) -> str:
     return f"{share:.0%}" if share < 0.99 else "more than 99%"
 
 
-def _details(console: Console, incident: Incident, sources: Sequence[str]) -> None:
+def _details(console: Console, incident: Incident, sources: Sequence[str], server: str) -> None:
     console.print(Text(f"  why: {'; '.join(incident.why)}"))
     console.print(Text(f"  if innocent: {incident.innocent}", style="dim"))
     if incident.user:
@@ -54,12 +56,5 @@ def _details(console: Console, incident: Incident, sources: Sequence[str]) -> No
     for line in incident.evidence[:LINES]:
         text = shown(line.text or "(cannot be read again)", WIDTH)
         console.print(Text(f"  {shown(sources[line.source])}:{line.line}: {text}", style="dim"))
-    if incident.evidence:
-        console.print(Text(f"  next: {next_command(incident, sources)}"))
-
-
-def next_command(incident: Incident, sources: Sequence[str]) -> str:
-    """What shows all lines of the subject, to be pasted into a shell; the incident has lines."""
-    name = sources[incident.evidence[0].source]
-    grep = "zgrep" if name.endswith((".gz", ".bz2", ".xz")) else "grep"
-    return f"{grep} -wF {shlex.quote(shown(incident.value))} {shlex.quote(shown(name))}"
+    for step in steps(incident, sources, server):
+        console.print(Text(f"  next, {step.why}: {step.command}"))

@@ -29,6 +29,7 @@ from mailripple.models.servers import MailServer, given_mail_servers, infer_mail
 from mailripple.models.study import study
 from mailripple.outputs.relations import findings_json
 from mailripple.outputs.safe import shown
+from mailripple.outputs.steps import server_of, steps
 from mailripple.parse import layout as L
 from mailripple.parse.compile import PatternName
 from mailripple.parse.record import time_text
@@ -77,6 +78,12 @@ class Summary:
     incidents: tuple[Incident, ...] = ()
     exceptions: tuple[dict[str, Any], ...] = ()
 
+    def _incident(self, incident: Incident) -> dict[str, Any]:
+        """An incident as JSON data, with what to do next."""
+        sources = [s["source"] for s in self.sources]
+        todo = steps(incident, sources, server_of(self.sources))
+        return incident_json(incident, sources) | {"next": [{"why": s.why, "command": s.command} for s in todo]}
+
     def as_json(self) -> dict[str, Any]:
         """The report as JSON data; keys are stable."""
         return {
@@ -87,7 +94,7 @@ class Summary:
                 "last": time_text(self.last) if self.last is not None else None,
             },
             "exceptions": [{key: _inert(value) for key, value in e.items()} for e in self.exceptions],
-            "incidents": [incident_json(i, [s["source"] for s in self.sources]) for i in self.incidents],
+            "incidents": [self._incident(i) for i in self.incidents],
             **(findings_json(self.findings) if self.findings is not None else {}),
             "totals": self.totals,
             "assumed": {

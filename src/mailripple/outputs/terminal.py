@@ -14,6 +14,7 @@ from rich.text import Text
 from mailripple.outputs.incidents import print_incidents
 from mailripple.outputs.relations import print_relations
 from mailripple.outputs.safe import shown
+from mailripple.outputs.steps import server_of
 from mailripple.outputs.summary import Series, Summary, local_time
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -42,13 +43,13 @@ def show(console: Console, summary: Summary) -> None:
     sources = [s["source"] for s in summary.sources]
     alarms = any(i.severity == "alarm" for i in summary.incidents)
     if alarms:
-        print_incidents(console, summary.incidents, sources, summary.zone)
+        print_incidents(console, summary.incidents, sources, summary.zone, server_of(summary.sources))
     if summary.findings is not None:
         console.print(Text(summary.findings.headline, style="bold"))
     console.print(Text(headline(summary), style="dim" if summary.findings is not None else "bold"))
     console.print()
     if not alarms:
-        print_incidents(console, summary.incidents, sources, summary.zone)
+        print_incidents(console, summary.incidents, sources, summary.zone, server_of(summary.sources))
     for exception in summary.exceptions:
         console.print(Text(shown(exception["told"]), style="dim"))
     _curves(console, summary)

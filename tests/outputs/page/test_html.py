@@ -68,7 +68,7 @@ def test_incidents_come_first_and_in_words(summary: Summary) -> None:
     for words in ("</span> alarm</span>", "</span> warning</span>", ": stolen-account", "97% sure", "a burst of bob"):
         assert words in text
     assert "(cannot be read again)" in text
-    assert "Next: <code><bdi>grep -wF ann " in text
+    assert "Next, its lines: <code><bdi>grep -wF ann " in text
 
 
 def test_without_incidents_nothing_is_said_of_them(summary: Summary) -> None:

@@ -22,10 +22,11 @@ from markupsafe import Markup, escape
 from mailripple import __version__
 from mailripple.incidents import Incident
 from mailripple.models.findings import Estimate, Span
-from mailripple.outputs.incidents import TOLD, next_command, percent
+from mailripple.outputs.incidents import TOLD, percent
 from mailripple.outputs.page import axis, drawing
 from mailripple.outputs.page.figures import STYLES, UNITS, Figure, IntArray, curves_of, figures_of, rows_of, unit_for
 from mailripple.outputs.safe import inert_json, shown
+from mailripple.outputs.steps import server_of, steps
 from mailripple.outputs.summary import Summary, local_time
 from mailripple.outputs.terminal import headline
 
@@ -122,6 +123,7 @@ def page(summary: Summary) -> bytes:
         sentences=[alarm_text(i, summary) for i in summary.incidents if i.severity == "alarm"],
         severities=SEVERITIES,
         sources=[x["source"] for x in summary.sources],
+        server=server_of(summary.sources),
         version=__version__,
         figures=list(zip(figures, drawn, strict=True)),
         plane=drawing,
@@ -176,7 +178,7 @@ def _template() -> jinja2.Template:
         "symbol": symbol,
         "prose": prose,
     }
-    environment.globals |= {"local": local_time, "span": span_text, "percent": percent, "next_command": next_command}
+    environment.globals |= {"local": local_time, "span": span_text, "percent": percent, "steps": steps}
     return environment.from_string(_asset("template.html.j2"))
 
 
