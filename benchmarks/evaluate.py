@@ -22,6 +22,7 @@ from mailripple.evaluate.measure import Outcome, exceedance, measure, verdicts
 from mailripple.evaluate.ours import ours, said_of, scores_of
 from mailripple.evaluate.page import OURS, page
 from mailripple.evaluate.peers import PEERS, records_a_message
+from mailripple.evaluate.server import surges_of
 from mailripple.evaluate.tables import ORDINARY, false_alarms
 from mailripple.evaluate.week import week_of
 from mailripple.simulate.site.generate import make_site
@@ -57,6 +58,8 @@ def try_seed(job: Job) -> dict[str, Outcome]:
     for peer in PEERS:
         for limit in limits[peer.name]:
             out[f"{peer.name}@{limit:g}"] = measure(site, peer.rule(week, limit))
+    quiet = make_site(scene, seed, days=grid.DAYS, clients=clients, attacks=[])
+    out[OURS]["surges"] = [len(surges_of(s)) for s in (quiet, site)]
     goals = make_site(scene, seed, days=grid.DAYS, clients=clients, attacks=grid.goal_attacks_of(seed))
     week = week_of(goals)
     out[OURS]["goals"] = measure(goals, ours(week))["attacks"]

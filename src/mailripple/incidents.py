@@ -33,6 +33,10 @@ _WORDS = {
     "dns-outage": "could reach nobody: the DNS or the line failed",
     "closed-to-us": "takes no mail from us",
 }
+_SERVER_WORDS = {
+    "dns-anomaly": "asks the DNS more than its mail explains",
+    "bulk-sender": "sends each message to more destinations than it used to",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,8 @@ class Incident:
     def sentence(self) -> str:
         """What is the matter, in one sentence without the time."""
         subject = f"account {self.value}" if self.kind == "account" else self.value or "the mail server"
-        return f"{subject} {_WORDS[self.verdict]}"
+        words = _SERVER_WORDS.get(self.verdict) if self.kind == "server" else None
+        return f"{subject} {words or _WORDS[self.verdict]}"
 
     @property
     def explanation(self) -> str:

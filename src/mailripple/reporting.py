@@ -19,6 +19,7 @@ from mailripple.errors import FormatError
 from mailripple.formats import Format, FormatSet, assemble, load_formats, read_format
 from mailripple.grep import grep_totals
 from mailripple.incidents import Incident, attribute, with_texts
+from mailripple.models.findings import Surge
 from mailripple.models.lookups import server_like
 from mailripple.models.outages import find_outages
 from mailripple.outputs.progress import progress_bar
@@ -91,16 +92,19 @@ def summary_of(
         window_s,
     )
     hosts = frozenset(names.key(str(server["address"]).encode(), 1) for server in summary.mail_servers)
-    incidents, applied = exceptions.apply(find_incidents(result, names, hosts), expected)
+    surges = summary.findings.surges if summary.findings is not None else ()
+    incidents, applied = exceptions.apply(find_incidents(result, names, hosts, surges), expected)
     return replace(summary, incidents=incidents, exceptions=tuple(exceptions.as_json(applied)))
 
 
-def find_incidents(result: Result, names: Names, mail_hosts: frozenset[int]) -> list[Incident]:
+def find_incidents(
+    result: Result, names: Names, mail_hosts: frozenset[int], surges: tuple[Surge, ...] = ()
+) -> list[Incident]:
     """Score, decide, attribute; the texts of the lines that are shown are read again."""
     senders = tuple(tuple(fold.scores()) for fold in result.senders)
     lookups = tuple(tuple(fold.scores()) for fold in result.lookups)
     outages = tuple(find_outages(result.attempts))
-    scores = Scores(senders, lookups, mail_hosts, reverse_askers(result.counts), outages)
+    scores = Scores(senders, lookups, mail_hosts, reverse_askers(result.counts), outages, surges)
     watched = {(s.account, s.key) for fold in senders for s in fold}
     watched |= {(False, s.key) for fold in lookups for s in fold}
     acting = acting_as(result.attempts)

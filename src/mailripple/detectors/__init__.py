@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mailripple.detectors import direct_mx, mass_mail, outage
+from mailripple.detectors import direct_mx, mass_mail, outage, surge
 from mailripple.detectors.contract import Alarm, Scores
 
-DETECTORS = (mass_mail, direct_mx, outage)
+DETECTORS = (mass_mail, direct_mx, outage, surge)
 
 
 def decide_all(scores: Scores) -> list[Alarm]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mailripple.models.findings import Surge
 from mailripple.models.lookups import LookupScore
 from mailripple.models.outages import Outage
 from mailripple.models.senders import SenderScore
@@ -23,7 +24,8 @@ class Scores:
 
     `senders` for each fold of mail logs (a server, or servers that follow each other), `lookups` for each fold of DNS
     logs; `mail_hosts` keys of addresses known to be mail servers; `ask_reverse` keys of DNS clients that ask for the
-    names of addresses too, as servers do and mailers do not; `outages` what kept mail from going out.
+    names of addresses too, as servers do and mailers do not; `outages` what kept mail from going out; `surges` of the
+    mail server as a whole.
     """
 
     senders: tuple[tuple[SenderScore, ...], ...] = ()
@@ -31,6 +33,7 @@ class Scores:
     mail_hosts: frozenset[int] = frozenset()
     ask_reverse: frozenset[int] = frozenset()
     outages: tuple[Outage, ...] = ()
+    surges: tuple[Surge, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,7 @@ def _goals(ours: list[Outcome]) -> list[str]:
         row("stolen account from many addresses: messages before the alarm, median", "<= 40", number(t.delay(many, 0.5)), f"{len(many)} attacks"),
         row("precision of named subjects", ">= .95", t.precision(ours).text(), "all kinds of innocents"),
         row("recall of named subjects", ">= .97", t.recall(everyone).text(), f"{len(everyone)} attacks at the goals' cells, all paths"),
+        row("surges of the whole server, per quiet server-week", "<= .25", t.server_alarms(ours).text(), f"{t.server_alarms(ours).n} weeks"),
         *(row(f"accused: {kind}", goal, t.flagged(ours, kind).text(), f"{t.flagged(ours, kind).n} hosts") for kind, goal in (("known-newsletter", "0"), ("new-newsletter", "<= .25"), ("merge", "<= .10"))),
         row("onset error, median minutes, >= 0.5/min", "<= 5", f"{t.onset_error(fast):.1f}", f"{len(fast)} attacks"),
     ]  # fmt: skip

@@ -85,6 +85,12 @@ def goal_attacks(outcomes: Iterable[Outcome], wanted: Callable[[Attack], bool]) 
     return [a for o in outcomes for a in o["goals"] if wanted(a)]
 
 
+def server_alarms(outcomes: Sequence[Outcome]) -> Figure:
+    """Surges of the whole server a week, at the sites left alone."""
+    weeks = sum(o["weeks"] for o in outcomes)
+    return Figure(*poisson(sum(o["surges"][0] for o in outcomes), weeks), round(weeks))
+
+
 def exceeding(outcomes: Sequence[Outcome], path: str, power: int) -> Figure:
     """Share of ordinary hosts whose e-value on a path ever was 10**power or more."""
     rows = [o["exceedance"][path] for o in outcomes]

@@ -82,6 +82,24 @@ class Ripple:
 
 
 @dataclass(frozen=True, slots=True)
+class Surge:
+    """A stretch in which there was more of something: `what` "lookups" or "destinations".
+
+    `start`, `at` (when it was told) and `end` us since 1970; `expected`, `observed` counts between start and end;
+    `evidence` log of the largest CUSUM; `learnt` hours that it is held against.
+    """
+
+    what: str
+    start: int
+    at: int
+    end: int
+    expected: float
+    observed: float
+    evidence: float
+    learnt: float
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
     """All that the models say: `headline` is the sentence that a report begins with."""
 
@@ -89,3 +107,4 @@ class Findings:
     relations: tuple[Relation, ...] = ()
     ripple: Ripple | None = None
     domain_a: str | None = None
+    surges: tuple[Surge, ...] = ()

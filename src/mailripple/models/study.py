@@ -6,6 +6,7 @@ from mailripple.models.claims import claims
 from mailripple.models.evidence import Evidence, Material, gather
 from mailripple.models.findings import Findings
 from mailripple.models.ripple import stretch
+from mailripple.models.surges import find_surges
 from mailripple.models.traffic import equations
 
 
@@ -15,7 +16,7 @@ def study(material: Material) -> Findings:
     relations = tuple(equations(evidence) + claims(evidence))
     top = material.domain_a
     name = material.name(top.key) if top is not None and top.deferred else None
-    return Findings(headline(evidence), relations, evidence.ripple, name)
+    return Findings(headline(evidence), relations, evidence.ripple, name, tuple(find_surges(evidence.bins)))
 
 
 def headline(evidence: Evidence) -> str:
