@@ -88,6 +88,8 @@ def reference(asked: list[Question]) -> dict[int, tuple[int, float]]:
             if names > 1 and q.ts // 60_000_000 - before // 60_000_000 >= 2:
                 found[q.client] = names, most, [min(max(s, 0) + AGAIN / ONE, math.log(1e12)) for s in sums]
             continue
+        if names == 1 and q.ts // 60_000_000 - last[q.client] // 60_000_000 > 60 * 1440:
+            names = 0  # a client of which but one name is known is forgotten after sixty days
         if names:
             cell = cell_of((q.ts - last[q.client]) // SECOND)
             before_it = cells.get(q.client, 0)
@@ -117,6 +119,16 @@ def test_the_kernel_equals_the_slow_reference(seed: int, size: int, cuts: int) -
     assert {k: s.names for k, s in found.items()} == {k: n for k, (n, _) in expected.items()}
     for k, (_, most) in expected.items():
         assert found[k].log_most == pytest.approx(most, abs=size * 1e-4)
+
+
+def test_a_first_name_is_remembered_for_sixty_days() -> None:
+    """A client that asked for one name only begins anew after that; until then the first name counts, to the second."""
+    for days, names in ((59, 2), (61, 0)):
+        later = START + days * 86_400 * SECOND + 17 * SECOND
+        asked = [Question(START + 41 * SECOND, 0, "192.0.2.1", "a.example"), Question(later, 1, "192.0.2.1", "b.example")]
+        found = scored(asked)
+        assert [s.names for s in found.values()] == ([names] if names else [])
+        assert all(s.first == START + 41 * SECOND for s in found.values())
 
 
 def test_only_dated_questions_for_exchangers_count() -> None:

@@ -30,12 +30,15 @@ from mailripple.models.gaps import (
 )
 from mailripple.models.logs import add_logs, log_of
 from mailripple.models.sums_kernel import (
+    FOR_LONG,
     FOR_WEEK,
     MINUTE,
     NOW,
+    P_KEEP,
     P_LAST,
     P_WORD,
     PAIRS,
+    SUBJECT,
     SUBJECTS,
     X_ALARM_AT,
     X_ALARM_UNITS,
@@ -48,6 +51,7 @@ from mailripple.models.sums_kernel import (
     X_WARNING_AT,
     count_week,
     cusum,
+    find_entry,
     forget_lines,
     full,
     keep_line,
@@ -79,6 +83,8 @@ LOG_STREAMS = log_of(STREAMS)
 LEAST_NAMES, LEAST_GUESSED = 3, 3
 #: Asking again so many minutes later is no resolver's repeat.
 LATER = 2
+#: In place of a name (no key is negative) in the pair of a client's first one; the bits of a pair that count elsewhere.
+FIRST, REST = -3, (1 << P_KEEP) - 1
 
 
 @part
@@ -207,34 +213,61 @@ def ask_again(subject: int) -> int:
     return 0
 
 
+@part
+def first_name(state: int, key: int, ts: int) -> int:
+    """When the client asked for its first name, at most sixty days ago; -1 if that is now.
+
+    Most clients ask for one name only, so the first one is kept as a pair, with the rest of its minute in place of
+    counts: thirty-two such clients have room where one subject has.
+    """
+    pair = pair_of(state, join_keys(key, FIRST), ts, FOR_LONG)
+    word = i64(pair + P_WORD)
+    if seen(pair):
+        return (word >> P_LAST) * MINUTE + (word & REST)
+    see(pair, ts)
+    put64(pair + P_WORD, i64(pair + P_WORD) | ts % MINUTE)
+    return -1
+
+
+@part
+def begin_with(subject: int, ts: int) -> int:
+    """What is known of a client by its first name."""
+    put64(subject + X_NAMES, 1)
+    put64(subject + X_LAST, ts)
+    put64(subject + X_SINCE, ts)
+    count_week(subject, ts)
+    return begin_clump(subject)
+
+
 @entry
 def fold_lookups(state: int, rows: int, stride: int, begin: int, end: int) -> int:
     """Fold the questions [begin, end) in; the number of the first one that must wait for room."""
     for n in range(begin, end):
         row = rows + 8 * n
-        if full(state, SUBJECTS, 1) or full(state, PAIRS, 1):
+        if full(state, SUBJECTS, 1) or full(state, PAIRS, 2):
             return n
         ts = i64(row)
         asked = i64(row + R_ASKED * stride)
         put64(state + NOW, max(i64(state + NOW), ts))
-        subject = subject_of(state, i64(row + R_CLIENT * stride), asked, ts)
-        pair = pair_of(state, join_keys(i64(subject), i64(row + R_NAME * stride)), ts, FOR_WEEK)
+        key = join_keys(i64(row + R_CLIENT * stride), asked)
+        subject = find_entry(state, SUBJECTS, SUBJECT, key)
+        pair = pair_of(state, join_keys(key, i64(row + R_NAME * stride)), ts, FOR_WEEK)
         since = ts // MINUTE - (i64(pair + P_WORD) >> P_LAST)
         known = seen(pair)
         see(pair, ts)
         if known:
-            if since >= LATER and i64(subject + X_NAMES) > 1:
+            if since >= LATER and i64(subject) != 0:
                 ask_again(subject)
             continue
-        names = i64(subject + X_NAMES) + 1
+        if i64(subject) == 0:
+            first = first_name(state, key, ts)
+            if first < 0:
+                continue
+            begin_with(subject_of(state, i64(row + R_CLIENT * stride), asked, first), first)
         last = i64(subject + X_LAST)
-        put64(subject + X_NAMES, names)
+        put64(subject + X_NAMES, i64(subject + X_NAMES) + 1)
         put64(subject + X_LAST, ts)
         count_week(subject, ts)
-        if names == 1:
-            put64(subject + X_SINCE, ts)
-            begin_clump(subject)
-            continue
         weight = weigh(subject, max(ts - last, 0) // SECOND, ts)
         keep_line(subject, weight, i64(row + R_ORDER * stride))
     return end
