@@ -33,7 +33,7 @@ def test_it_holds_what_was_deferred(seed: int) -> None:
     found = log_of(stitched(events)).attempts()
     wanted = [e for e in fold(events) if e.kind == "mail.to" and not e.flags & {"dsn", "internal", "late"}]
     deferred = [e for e in wanted if e.status == "deferred"]
-    rows = sorted((e.ts, key(e.server), hashed(e.queue), key(e.client), key(e.account), hashed(e.sender), key(e.name), int("first" in e.flags), 2, e.line << 32) for e in deferred)
+    rows = sorted((e.ts, key(e.server), hashed(e.queue), key(e.client), key(e.account), hashed(e.sender), key(e.name), int("first" in e.flags), 2, e.line << 32, 0) for e in deferred)
     assert sorted(map(tuple, found.deferred.columns.T.tolist())) == rows
     assert len(found.other) == sum(e.status != "deferred" and "out" in e.flags for e in wanted)
 

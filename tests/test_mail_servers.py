@@ -159,3 +159,18 @@ def test_opensmtpd_deliveries_know_their_session(tmp_path: Path) -> None:
     mine = entity(result, ACCOUNT, "ann")
     assert mine == entity(result, CLIENT, "192.0.2.9")
     assert mine == {"mail.from": 2, "mail.accepted": 2, "mail.to": 2, "mail.sent": 1, "mail.deferred": 1, "mail.rcpt": 2, "mail.attempt.first": 2}
+
+
+@pytest.mark.parametrize(("said", "policy"), [
+    ("dsn=4.7.0, status=deferred (host mx.far.example[198.51.100.7] said: 450 4.7.0 too much mail)", 1),
+    ("dsn=4.2.0, status=deferred (host mx.far.example[198.51.100.7] said: 421 4.7.1 come back)", 1),
+    ("dsn=4.4.1, status=deferred (connect to mx.far.example[198.51.100.7]:25: Connection timed out)", 0),
+    ("dsn=4.2.0, status=deferred (host mx.far.example[198.51.100.7] said: 450 full: 14.7 of 4.7 GB, v3.7.1)", 0),
+])  # fmt: skip
+def test_a_refusal_for_policy_is_known_by_its_code(tmp_path: Path, said: str, policy: int) -> None:
+    """An enhanced status X.7.X (RFC 3463), in its field or in what the other side said, is kept; other numbers are not."""
+    result = read(tmp_path, f"""
+Mar  2 08:00:00 mx postfix/qmgr[13]: 4C0DE1F2A3: from=<ann@campus.example>, size=900, nrcpt=1 (queue active)
+Mar  2 08:00:01 mx postfix/smtp[16]: 4C0DE1F2A3: to=<bob@far.example>, relay=mx.far.example[198.51.100.7]:25, delay=1, delays=0/0/0/1, {said}
+""")  # fmt: skip
+    assert result.attempts.deferred["policy"].tolist() == [policy]

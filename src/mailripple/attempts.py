@@ -21,12 +21,12 @@ from mailripple.parse.choose import Choice, Wanted
 IntArray = npt.NDArray[np.int64]
 
 #: Columns of a table of attempts, in this order (see `tables.KEPT_ATTEMPTS`).
-COLUMNS = ("ts", "server", "queue", "client", "account", "sender", "domain", "first", "status", "order")
+COLUMNS = ("ts", "server", "queue", "client", "account", "sender", "domain", "first", "status", "order", "policy")
 COL = {name: i for i, name in enumerate(COLUMNS)}
-#: Rows kept: of deferred records, and of all other first attempts and ends of retries that leave the machine (80 bytes
-#: each: 28 MB in all).  A quarter of a million deferred records are a day in which three a second are deferred.
+#: Rows kept: of deferred records, and of all other first attempts and ends of retries that leave the machine (88 bytes
+#: each: 35 MB in all).  A quarter of a million deferred records are a day in which three a second are deferred.
 KEEP_DEFERRED, KEEP_OTHER = 1 << 18, 1 << 17
-_FROM = ("ts", "server", "queue", "client", "account", "sender", "name", "flags", "code", "line")
+_FROM = ("ts", "server", "queue", "client", "account", "sender", "name", "flags", "code", "line", "code")
 _OURS = L.F_DSN | L.F_INTERNAL | L.F_LATE
 _DEFERRED = Choice(Wanted((L.KIND_TO,), status=L.DEFERRED, none=_OURS), _FROM)
 _OTHER = Choice(Wanted((L.KIND_TO,), not_status=L.DEFERRED, some=L.F_OUT, none=_OURS), _FROM)
@@ -35,7 +35,7 @@ _BEGINNING = -(1 << 62)
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Attempts `columns` (10, n) int64, see COLUMNS, sorted by time; complete for times above `since`."""
+    """Attempts `columns` (11, n) int64, see COLUMNS, sorted by time; complete for times above `since`."""
 
     columns: IntArray
     since: int = _BEGINNING
@@ -142,6 +142,7 @@ class AttemptLog:
             rows = choice.of(columns)
             rows[7] = (rows[7] & L.F_FIRST) != 0
             rows[8] = (rows[8] >> 8) & 0xFF
+            rows[10] = ((rows[10] >> 16) & 0xFF) == L.POLICY
             into.follow(rows)
 
     def attempts(self) -> KeptAttempts:

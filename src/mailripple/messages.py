@@ -144,7 +144,7 @@ def attempts_of(columns: npt.NDArray[np.int64]) -> Attempts:
     code, flags = out[8].copy(), out[11].copy()
     out[8] = flags & L.F_FIRST != 0
     out[9] = code >> 8 & 0xFF
-    out[10] = code >> 24 & 15
+    out[10] = code >> 24 & 15 | (code >> 16 & 0xFF == L.POLICY) << 3
     out[11] = flags & L.F_FINAL != 0
     return Attempts(out)
 

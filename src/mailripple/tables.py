@@ -131,7 +131,7 @@ ATTEMPTS: Final[tuple[Column, ...]] = (
     Column("rcpt_domain", "int64", "", "key of the destination domain"),
     Column("first", "bool", "", "first attempt for this destination, else a retry"),
     Column("status", "int8", "", "index into STATUSES"),
-    Column("dsn", "int8", "", "class of the enhanced status code, 0 unknown"),
+    Column("dsn", "int8", "", "class of the enhanced status code, 0 unknown; and 8 if deferred for policy (X.7.X)"),
     Column("final", "bool", "", "first record that says: delivered there, or failed for good"),
 )
 
@@ -148,6 +148,7 @@ KEPT_ATTEMPTS: Final[tuple[Column, ...]] = (
     Column("first", "int64", "", "1: first attempt for this destination, else a retry"),
     Column("status", "int64", "", "index into STATUSES"),
     Column("order", "int64", "", "place of the record: source << 40 | line"),
+    Column("policy", "int64", "", "1: deferred for a reason of policy (enhanced status X.7.X)"),
 )
 
 

@@ -122,7 +122,7 @@ def _queue(day: Day, dice: np.random.Generator, to_a: Any, grey: Any) -> tuple[A
 
 
 def _row(minute: int, message: int, domain: int, first: int) -> tuple[int, ...]:
-    return ((START + minute) * 60_000_000, 1, message, 100 + message % 5, 0, 1 + message % 97, domain, first, 2, 1)
+    return ((START + minute) * 60_000_000, 1, message, 100 + message % 5, 0, 1 + message % 97, domain, first, 2, 1, 0)
 
 
 def clock(moment: int) -> str:

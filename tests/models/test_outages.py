@@ -15,11 +15,11 @@ START = 1_700_000_000_000_000
 Try = tuple[float, int, int, int, int, int]
 
 
-def kept(tries: list[Try]) -> KeptAttempts:
-    """The tries as a report keeps them."""
+def kept(tries: list[Try], policy: int = 0) -> KeptAttempts:
+    """The tries as a report keeps them; `policy` why those to domain 5 are deferred."""
     rows = np.zeros((len(COLUMNS), len(tries)), np.int64)
     for i, (minute, queue, client, domain, first, status) in enumerate(sorted(tries)):
-        rows[:, i] = (START + int(minute * MINUTE), 1, queue, client, 0, 9, domain, first, status, i + 1)
+        rows[:, i] = (START + int(minute * MINUTE), 1, queue, client, 0, 9, domain, first, status, i + 1, policy * (domain == 5))
     deferred = rows[8] == L.DEFERRED
     return KeptAttempts(Rows(rows[:, deferred]), Rows(rows[:, ~deferred]))
 
@@ -69,6 +69,14 @@ def test_a_door_that_is_closed_to_one_of_us() -> None:
     (found,) = find_outages(kept([*usual(5, 0, 290), *tries, *usual(6)]))
     assert (found.cause, found.over) == ("closed-to-us", False)
     assert found.sources == pytest.approx(1)
+
+
+def test_a_door_that_says_why_it_is_closed() -> None:
+    """Where the other side says that it is policy, the door is closed to us, however many of us write there, or it opens again."""
+    tries = [*usual(5, 0, 200), *refused(5, 200, 320), *usual(5, 330), *usual(6)]
+    (found,) = find_outages(kept(tries, policy=1))
+    assert (found.cause, found.over) == ("closed-to-us", True)
+    assert found.sources > 10
 
 
 def test_the_dns_fails() -> None:

@@ -20,9 +20,9 @@ def attempts(again: float, seed: int) -> KeptAttempts:
         at = (START + n * 0.6) * 60e6
         deferred = dice.random() < 0.1
         sender = int(dice.integers(1, 400))
-        rows.append((int(at), 1, 10 * n, 5, 0, sender, int(dice.integers(1, 30)), 1, 2 if deferred else 1, n + 1))
+        rows.append((int(at), 1, 10 * n, 5, 0, sender, int(dice.integers(1, 30)), 1, 2 if deferred else 1, n + 1, 0))
         if deferred and dice.random() < again:
-            rows.append((int(at) + 600_000_000, 1, 10 * n + 1, 5, 0, sender, rows[-1][6], 1, 1, n + 1))
+            rows.append((int(at) + 600_000_000, 1, 10 * n + 1, 5, 0, sender, rows[-1][6], 1, 1, n + 1, 0))
     table = np.array(sorted(rows), np.int64).reshape(-1, len(COLUMNS)).T
     late = table[8] == 2
     return KeptAttempts(Rows(np.ascontiguousarray(table[:, late])), Rows(np.ascontiguousarray(table[:, ~late])))

@@ -194,6 +194,9 @@ class Comparison:
         rcpts = tuple(self.name(r) for r in line.rcpts) if kind in (L.KIND_TO, L.KIND_START) else ()
         known = naive.qtype_number(f.get("qtype", b"")) if "qname" in f else 0
         dsn = f["dsn"][0] - 48 if f.get("dsn", b"")[:1].isdigit() else 0
+        said = b" ".join(f.get(name, b" ") for name in ("dsn", "stat", "reply"))
+        if kind in (L.KIND_TO, L.KIND_START) and outcome.status == L.DEFERRED and re.search(rb"[45]\.7\.", said):
+            known = L.POLICY
         code = kind | outcome.status << 8 | known << 16 | dsn << 24 | line.ts_kind << 28 | self._number[pattern.id] << 32
         name, link = 0, 0
         if "qname" in f:

@@ -98,7 +98,7 @@ def _filtered(site: Site, attempts: Attempts) -> npt.NDArray[np.bool_]:
 
 def kept_of(week: Week) -> KeptAttempts:
     """The attempts that a report keeps for its models, all of them: deferred ones, and others that left the machine."""
-    rows = np.stack([week.column(name) for name in _KEPT])
+    rows = np.stack([*(week.column(name) for name in _KEPT), week.column("dsn") >> 3 & 1])
     away = week.column("rcpt_domain") != LOCAL_KEY
     deferred = week.column("status") == L.DEFERRED
     return KeptAttempts(Rows(rows[:, away & deferred]), Rows(rows[:, away & ~deferred]))

@@ -23,8 +23,8 @@ MINUTE = 60_000_000
 #: Deferred first attempts in a row, how many senders' worth of them, for how long at least, and the log of the evidence
 #: that make an outage.
 FEWEST, SOURCES, SHORTEST, LEAST = 5, 3.5, 10 * MINUTE, math.log(1000)
-#: A door that is closed to one or two of us only.
-FEW = 3.0
+#: A door that is closed to one or two of us only; or where such a share of what is deferred is so for policy.
+FEW, REFUSED = 3.0, 0.8
 #: A destination greylists if of this many deferred first attempts such a share is taken on the next try, that much
 #: later; and if it also takes mail at once meanwhile (from those whom it knows).
 GREY_FEWEST, GREY_SHARE, GREY_WAIT = 10, 0.8, 4 * MINUTE
@@ -79,7 +79,7 @@ def find_outages(kept: KeptAttempts) -> list[Outage]:
 
 
 def _at(rows: IntArray, end: int) -> Iterator[Outage]:
-    """What one destination's attempts (10, n), by time, tell."""
+    """What one destination's attempts (11, n), by time, tell."""
     first = (rows[7] == 1) & (rows[8] == L.DEFERRED)
     if _greylists(rows, first):
         yield _outage("greylisting", rows, np.flatnonzero(first), over=True, evidence=LIMIT)
@@ -94,10 +94,10 @@ def _at(rows: IntArray, end: int) -> Iterator[Outage]:
         if len(inside) < FEWEST or not long or evidence < LEAST:
             continue
         over = bool(stop < rows.shape[1])
-        cause = "remote-outage"
-        # It took our mail before, and takes it no longer from the few who write there.
-        if begin > 0 and not over and end - rows[0, begin] > SHORTEST and effective(rows[:, inside]) < FEW:
-            cause = "closed-to-us"
+        # It took our mail before, and takes it no longer from the few who write there; or it says that it will not.
+        few = begin > 0 and not over and end - rows[0, begin] > SHORTEST and effective(rows[:, inside]) < FEW
+        refused = rows[10, begin:stop][rows[8, begin:stop] == L.DEFERRED].mean() >= REFUSED
+        cause = "closed-to-us" if few or refused else "remote-outage"
         if cause == "closed-to-us" or effective(rows[:, inside]) >= SOURCES:
             yield _outage(cause, rows, np.arange(begin, stop), over=over, evidence=evidence)
 

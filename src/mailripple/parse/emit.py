@@ -294,6 +294,25 @@ def guess(p: int) -> int:
 
 
 @part
+def for_policy(ctx: int, slot: int) -> int:
+    """True if a field holds an enhanced status code X.7.X: the other side does not want this, for reasons of policy."""
+    if i64(ctx + L.HAVE) & (1 << slot) == 0:
+        return 0
+    p = slot_begin(ctx, slot)
+    e = slot_end(ctx, slot)
+    begin = p
+    while p + 2 < e:
+        p = find_byte(p, e - 2, 46)
+        if p < 0:
+            return 0
+        before = u8(p - 1)
+        if p > begin and (before == 52 or before == 53) and u8(p + 1) == 55 and u8(p + 2) == 46:
+            return 1
+        p += 1
+    return 0
+
+
+@part
 def emit(ctx: int, pattern: int, kind: int, rcpt0: int) -> int:
     """Write the row of an event: the columns of `layout.COLUMNS`, and in wide mode the place of each field."""
     have = i64(ctx + L.HAVE)
@@ -331,6 +350,9 @@ def emit(ctx: int, pattern: int, kind: int, rcpt0: int) -> int:
         count = (rcpts << 40) | rcpt0
         if rcpts > 0:
             name = i64(i64(ctx + L.RCPTS) + 8 * rcpt0)
+        if i64(ctx + L.STATUS) == L.DEFERRED:
+            said = for_policy(ctx, L.SLOT_DSN) | for_policy(ctx, L.SLOT_STAT) | for_policy(ctx, L.SLOT_REPLY)
+            qtype = L.POLICY if said else 0
     elif kind == L.KIND_REPEAT:
         count = slot_number(ctx, L.SLOT_REPEAT, 1 << 40)
     else:

@@ -108,6 +108,7 @@ SLOT_QNAME, SLOT_QTYPE, SLOT_QID, SLOT_NEW_QID = (SLOT[n] for n in ("qname", "qt
 SLOT_FROM, SLOT_RCPT, SLOT_NRCPTS, SLOT_MSGID = (SLOT[n] for n in ("env_from", "env_rcpt", "nrcpts", "msgid"))
 SLOT_MAILER, SLOT_DSN, SLOT_SASL, SLOT_USER = (SLOT[n] for n in ("mailer", "dsn", "sasl_user", "user"))
 SLOT_RELAY_IP: Final = SLOT["relay_ip"]
+SLOT_STAT, SLOT_REPLY = SLOT["stat"], SLOT["reply"]
 SLOT_REPEAT: Final = SLOT["repeat"]
 (
     KIND_QUERY,
@@ -157,6 +158,8 @@ COL: Final = {name: i for i, name in enumerate(COLUMNS)}
 GUESSED: Final = 15
 #: The same of a question for the name of an IPv6 address where prefixes are clients: "link" holds the prefix's key.
 GROUPED: Final = 14
+#: In place of a question's type, of a delivery that was deferred for a reason of policy (X.7.X of RFC 3463).
+POLICY: Final = 7
 
 #: Bits of the column "flags": the record belongs to a bounce or notice that the server made itself; it is the first
 #: record of an attempt (queue id, destination, queue run); that attempt is the first for this destination; the message

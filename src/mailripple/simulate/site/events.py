@@ -13,7 +13,7 @@ from mailripple.parse import layout as L
 from mailripple.parse.emit import GUESSES
 from mailripple.parse.naive_addresses import sender_of
 from mailripple.simulate.columns import Ints
-from mailripple.simulate.site.tables import DEFERRED, EXPIRED, FAILED, SENT, Site
+from mailripple.simulate.site.tables import DEFERRED, EXPIRED, FAILED, GREYLISTED, POLICY, SENT, Site
 from mailripple.tables import ATTEMPTS, QTYPES
 
 NULL_SENDER = 1
@@ -58,6 +58,7 @@ def attempts_of(site: Site) -> Stitched:
     out[8] = (a.run[rows] < 0)[kept]
     out[9] = status[kept]
     out[10] = np.choose(a.status[rows][kept], [_DSN_CLASS[k] for k in (SENT, DEFERRED, FAILED)])
+    out[10] |= np.isin(a.reason[rows][kept], (GREYLISTED, POLICY)) * 8
     out[11] = first_final[kept]
     return Stitched(out)
 

@@ -145,6 +145,7 @@ class Exim:
         columns: Columns = {
             "status": statuses[r.reason], "name": Named(j.domains, NAME, r.place), "recipients": 1, "pid": pids,
             "queue": Named(self._ids, EXACT, r.message),
+            "qtype": L.POLICY * (np.isin(r.reason, (T.GREYLISTED, T.POLICY)) & ~local),
             "relay": Named(j.exchanger_ips, ADDRESS, np.where(connected, r.place, len(j.exchanger_ips))),
             "sender": Named(["smtp"], SENDER, 1 - known.astype(np.int64)),
         }

@@ -181,6 +181,7 @@ class Postfix:
         connected = (table[r.reason, 2] == 1) & ~local
         columns: Columns = {
             "status": table[r.reason, 0], "dsn": table[r.reason, 1], "name": Named(j.domains, NAME, r.place),
+            "qtype": L.POLICY * np.isin(r.reason, (T.GREYLISTED, T.POLICY)),
             "queue": Named(self._ids, EXACT, r.message), "recipients": 1, "pid": pids,
             "relay": Named(j.exchanger_ips, ADDRESS, np.where(connected, r.place, len(j.exchanger_ips))),
             "sender": Named(["local", "smtp"], SENDER, 1 - local.astype(np.int64)),

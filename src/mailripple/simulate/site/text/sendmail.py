@@ -189,6 +189,7 @@ class Sendmail:
             {
                 "status": results[r.reason, 0],
                 "dsn": results[r.reason, 1],
+                "qtype": L.POLICY * ((r.reason == T.POLICY) | ((r.reason == T.GREYLISTED) & ~local)),
                 "name": Named(j.domains, NAME, r.place),
                 "queue": Named(self._ids, EXACT, r.message),
                 "sender": Named(["local", "esmtp"], SENDER, 1 - local.astype(np.int64)),
