@@ -313,6 +313,15 @@ def for_policy(ctx: int, slot: int) -> int:
 
 
 @part
+def policy(ctx: int) -> int:
+    """`layout.POLICY` for a delivery that was deferred for a reason of policy, as its fields say; else 0."""
+    if i64(ctx + L.STATUS) != L.DEFERRED:
+        return 0
+    said = for_policy(ctx, L.SLOT_DSN) | for_policy(ctx, L.SLOT_STAT) | for_policy(ctx, L.SLOT_REPLY)
+    return L.POLICY if said else 0
+
+
+@part
 def emit(ctx: int, pattern: int, kind: int, rcpt0: int) -> int:
     """Write the row of an event: the columns of `layout.COLUMNS`, and in wide mode the place of each field."""
     have = i64(ctx + L.HAVE)
@@ -350,9 +359,7 @@ def emit(ctx: int, pattern: int, kind: int, rcpt0: int) -> int:
         count = (rcpts << 40) | rcpt0
         if rcpts > 0:
             name = i64(i64(ctx + L.RCPTS) + 8 * rcpt0)
-        if i64(ctx + L.STATUS) == L.DEFERRED:
-            said = for_policy(ctx, L.SLOT_DSN) | for_policy(ctx, L.SLOT_STAT) | for_policy(ctx, L.SLOT_REPLY)
-            qtype = L.POLICY if said else 0
+        qtype = policy(ctx)
     elif kind == L.KIND_REPEAT:
         count = slot_number(ctx, L.SLOT_REPEAT, 1 << 40)
     else:
