@@ -117,20 +117,19 @@ def _with_accomplices(
 ) -> list[Alarm]:
     """The alarms without those of addresses that only use an account which is under alarm itself from several."""
     stolen = {a.key for a in alarms if a.subject == "account" and a.level != "notice"}
-    using: dict[int, list[Alarm]] = {}
+    using: dict[int, set[int]] = {}
     for alarm in alarms:
         if alarm.subject == "ip" and acting.get(alarm.key) in stolen:
-            using.setdefault(acting[alarm.key], []).append(alarm)
-    several = {account: mine for account, mine in using.items() if len({a.key for a in mine}) > 1}
-    told = {id(a) for mine in several.values() for a in mine}
+            using.setdefault(acting[alarm.key], set()).add(alarm.key)
+    several = {account: keys for account, keys in using.items() if len(keys) > 1}
+    told = {key for keys in several.values() for key in keys}
     found = []
     for alarm in alarms:
-        mine = several.get(alarm.key, []) if alarm.subject == "account" else []
-        if mine:
-            names = sorted({address(a.key) for a in mine})
+        if alarm.subject == "account" and alarm.key in several:
+            names = sorted(address(key) for key in several[alarm.key])
             more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
             found.append(replace(alarm, why=(*alarm.why, f"used from {', '.join(names[:SHOWN])}{more}")))
-        elif id(alarm) not in told:
+        elif alarm.subject != "ip" or alarm.key not in told:
             found.append(alarm)
     return found
 

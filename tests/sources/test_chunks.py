@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from mailripple.errors import InputError
 from mailripple.sources import CHUNK, MAX_LINE, PAD, BufferPool, Chunk, ChunkReader, Source, discover, head
 from mailripple.sources.codec import SNIFF, sniff
+from mailripple.sources.packets import kind_of
 
 STDIN = Source("-", None, 0, None, "plain")
 
@@ -86,8 +87,8 @@ texts = (
         max_size=30,
     )
     .map(b"".join)
-    .filter(lambda data: sniff(data[:SNIFF]) == "plain")
-)  # Hypothesis does find the two bytes of gzip
+    .filter(lambda data: sniff(data[:SNIFF]) == "plain" and not kind_of(data))
+)  # Hypothesis does find the two bytes of gzip, and the four of a capture
 
 
 @settings(max_examples=400, deadline=None)

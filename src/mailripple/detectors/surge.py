@@ -13,11 +13,15 @@ MODEL = (
 #: Of each sort: verdict, level (a surge names nobody), what there is more of, and what else it may be.
 SORTS = {
     "lookups": (
-        *("dns-anomaly", "warning", "DNS questions of the mail servers"),
+        "dns-anomaly",
+        "warning",
+        "DNS questions of the mail servers",
         "a list of blocked addresses that is new, a filter that asks more, or a cache that was switched off",
     ),
     "destinations": (
-        *("bulk-sender", "notice", "first attempts for the messages taken in"),
+        "bulk-sender",
+        "notice",
+        "first attempts for the messages taken in",
         "a mailing with many recipients a message, or a list that has grown",
     ),
 }

@@ -18,13 +18,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from mailripple.models import evidence
 from mailripple.models.evidence import PRIOR, Bins
 from mailripple.models.findings import Surge
 from mailripple.models.minutes import BoolArray, FloatArray
+from mailripple.models.outages import LIMIT
 from mailripple.models.regression import estimate
 
-#: Minutes of a window, in bins of `evidence.STEP`, and windows of a day and a week.
-BINS, STEP = 3, 15
+#: Bins of a window, its minutes, and windows of a day.
+BINS = 3
+STEP = BINS * evidence.STEP
 DAY = 24 * 60 // STEP
 #: Windows that are learnt from, newest ones of at most so many; fewer than half a day of them teach nothing.
 MOST, FEWEST = 14 * DAY, DAY // 2
@@ -56,31 +59,32 @@ def _surges(
     y, x, used = _windows(y), _windows(x), _windows(used.astype(np.float64)) == BINS
     n = len(y)
     clean = used.copy()
-    expected, logs = np.zeros(n), np.zeros(n)
+    expected = np.zeros(n)
     fitted: tuple[FloatArray, float, float, int] | None = None
     total, begin, calm, told = 0.0, 0, 0, -1
     best = 0.0
     for t in range(n):
         if t % DAY == 0:
-            fitted = _learn(y[: max(t - DAY, 0)], x[: max(t - DAY, 0)], clean[: max(t - DAY, 0)], prior)
+            known = slice(max(t - DAY - MOST, 0), max(t - DAY, 0))
+            fitted = _learn(y[known], x[known], clean[known], prior)
         if not used[t] or fitted is None:
             continue
         beta, wander, spread, learnt = fitted
         expected[t] = float(x[t] @ beta)
-        logs[t] = _evidence(y[t], expected[t] * math.exp(wander), spread)
+        log_e = _evidence(y[t], expected[t] * math.exp(wander), spread)
         if total <= 0:
             begin, best = t, 0.0
-        total = max(total + logs[t], 0.0)
+        total = max(total + log_e, 0.0)
         best = max(best, total)
-        calm = 0 if logs[t] > 0 else calm + 1
+        calm = 0 if log_e > 0 else calm + 1
         clean[t] = total < DOUBTFUL
         told = t if told < 0 and total >= TOLD else told
         over = calm >= CALM or total <= 0 or t == n - 1
         if over and told >= 0:
             last = t - calm + 1
-            moments = [(start + STEP * k) * 60_000_000 for k in (begin, told + 1, last)]
-            more = float(expected[begin:last].sum()), float(y[begin:last].sum())
-            yield Surge(what, moments[0], moments[1], moments[2], *more, min(float(best), 27.0), learnt * STEP / 60)
+            first, at, end = ((start + STEP * k) * 60_000_000 for k in (begin, told + 1, last))
+            counts = float(expected[begin:last].sum()), float(y[begin:last].sum())
+            yield Surge(what, first, at, end, *counts, min(best, LIMIT), learnt * STEP / 60)
         if over and (told >= 0 or total <= 0):
             total, told, calm = 0.0, -1, 0
 
@@ -96,7 +100,6 @@ def _learn(
     y: FloatArray, x: FloatArray, clean: BoolArray, prior: FloatArray
 ) -> tuple[FloatArray, float, float, int] | None:
     """(coefficients, how much hours wander, spread of a count, windows) of what is known; None: that is too little."""
-    y, x, clean = y[-MOST:], x[-MOST:], clean[-MOST:]
     if np.count_nonzero(clean) < FEWEST:
         return None
     beta = estimate(y, x, clean, prior, STEP)

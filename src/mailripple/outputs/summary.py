@@ -78,11 +78,14 @@ class Summary:
     incidents: tuple[Incident, ...] = ()
     exceptions: tuple[dict[str, Any], ...] = ()
 
-    def _incident(self, incident: Incident) -> dict[str, Any]:
-        """An incident as JSON data, with what to do next."""
-        sources = [s["source"] for s in self.sources]
-        todo = steps(incident, sources, server_of(self.sources))
-        return incident_json(incident, sources) | {"next": [{"why": s.why, "command": s.command} for s in todo]}
+    def _incidents(self) -> list[dict[str, Any]]:
+        """The incidents as JSON data, each with what to do next."""
+        sources, server = [s["source"] for s in self.sources], server_of(self.sources)
+        return [
+            incident_json(i, sources)
+            | {"next": [{"why": s.why, "command": s.command} for s in steps(i, sources, server)]}
+            for i in self.incidents
+        ]
 
     def as_json(self) -> dict[str, Any]:
         """The report as JSON data; keys are stable."""
@@ -94,7 +97,7 @@ class Summary:
                 "last": time_text(self.last) if self.last is not None else None,
             },
             "exceptions": [{key: _inert(value) for key, value in e.items()} for e in self.exceptions],
-            "incidents": [self._incident(i) for i in self.incidents],
+            "incidents": self._incidents(),
             **(findings_json(self.findings) if self.findings is not None else {}),
             "totals": self.totals,
             "assumed": {

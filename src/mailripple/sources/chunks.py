@@ -297,9 +297,6 @@ def head(source: Source, size: int = 65536) -> bytes:
     stream = open_stream(source)
     try:
         room = memoryview(bytearray(size))
-        have = 0
-        while have < size and (got := stream.readinto(room[have:])):
-            have += got
-        return bytes(room[:have])
+        return bytes(room[: stream.fill(room)])
     finally:
         stream.close()

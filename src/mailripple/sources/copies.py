@@ -8,7 +8,6 @@ from pathlib import Path
 from mailripple.errors import InputError, Notice
 from mailripple.sources.codec import open_stream
 from mailripple.sources.discover import Source, discover
-from mailripple.sources.transcode import TextStream
 
 #: Files of fewer bytes are not compared: a few lines may well be the same on two servers.
 LEAST = 4096
@@ -68,7 +67,7 @@ def _same(one: Source, two: Source) -> bool:
     total = 0
     try:
         while True:
-            n, m = (_fill(stream, memoryview(room)) for stream, room in zip((left, right), rooms, strict=True))
+            n, m = (stream.fill(memoryview(room)) for stream, room in zip((left, right), rooms, strict=True))
             if n != m or rooms[0][:n] != rooms[1][:m]:
                 return False
             total += n
@@ -79,14 +78,3 @@ def _same(one: Source, two: Source) -> bool:
     finally:
         left.close()
         right.close()
-
-
-def _fill(stream: TextStream, view: memoryview) -> int:
-    """Read until the room is full or the stream is at its end; bytes read."""
-    n = 0
-    while n < len(view):
-        got = stream.readinto(view[n:])
-        if not got:
-            break
-        n += got
-    return n

@@ -67,6 +67,13 @@ class TextStream:
         self._ahead = self._ahead[got:]
         return got
 
+    def fill(self, view: memoryview) -> int:
+        """Puts bytes into `view` until it is full or the stream is at its end; how many.  Raises as `readinto`."""
+        have = 0
+        while have < len(view) and (got := self.readinto(view[have:])):
+            have += got
+        return have
+
     def go_to(self, offset: int) -> bool:
         """Goes to that byte of the text where the file holds the text as it stands; False where it does not."""
         if not self._looked:

@@ -59,10 +59,8 @@ class LogFile(NamedTuple):
 
 
 def files_of(site: Site, log: Log, habits: LogHabits) -> list[LogFile]:
-    """The log's files, oldest first: rotated at each local midnight and packed, the last one as it is."""
-    if not habits.rotate:
-        return [LogFile(log.file, log_pieces(site, log))]
-    edges = _midnights(site)
+    """The log's files, oldest first: one, or rotated at each local midnight and packed, the last one as it is."""
+    edges = _midnights(site) if habits.rotate else []
     stretches = log.stretches(site, edges)
     spans = itertools.pairwise([site.start, *edges, site.end])
     found = []
