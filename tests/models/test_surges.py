@@ -94,6 +94,16 @@ def test_a_gap_is_no_surge_and_teaches_nothing() -> None:
     assert find_surges(Bins(START, columns, covered, covered)) == []
 
 
+def test_a_surge_that_goes_on_where_the_log_ends_is_told() -> None:
+    """A log ends within a window, which is then not covered: a surge that was told before it is not lost."""
+    begin = 5 * PER_DAY + 60
+    bins = raised(server(3), "D_q", 3.0, begin, 6 * PER_DAY)
+    covered = bins.mail.copy()
+    covered[-2:] = False
+    (found,) = find_surges(Bins(START, bins.columns, covered, covered))
+    assert found.end == (START + BIN * (6 * PER_DAY - 3)) * 60_000_000
+
+
 @pytest.mark.parametrize(("mu", "spread"), [(5.0, 0.001), (40.0, 0.05), (300.0, 0.2)])
 def test_the_evidence_is_an_e_value(mu: float, spread: float) -> None:
     """Under the negative binomial null its mean is one."""

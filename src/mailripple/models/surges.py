@@ -57,7 +57,7 @@ def _surges(
 ) -> Iterator[Surge]:
     """The surges of y (n,) over what x (n, k) explains; `start` minutes since 1970 of the first bin."""
     y, x, used = _windows(y), _windows(x), _windows(used.astype(np.float64)) == BINS
-    n = len(y)
+    n, final = len(y), int(np.flatnonzero(used)[-1]) if used.any() else -1
     clean = used.copy()
     expected = np.zeros(n)
     fitted: tuple[FloatArray, float, float, int] | None = None
@@ -79,11 +79,11 @@ def _surges(
         calm = 0 if log_e > 0 else calm + 1
         clean[t] = total < DOUBTFUL
         told = t if told < 0 and total >= TOLD else told
-        over = calm >= CALM or total <= 0 or t == n - 1
+        over = calm >= CALM or total <= 0 or t == final
         if over and told >= 0:
             last = t - calm + 1
             first, at, end = ((start + STEP * k) * 60_000_000 for k in (begin, told + 1, last))
-            counts = float(expected[begin:last].sum()), float(y[begin:last].sum())
+            counts = float(expected[begin:last].sum()), float((y * used)[begin:last].sum())
             yield Surge(what, first, at, end, *counts, min(best, LIMIT), learnt * STEP / 60)
         if over and (told >= 0 or total <= 0):
             total, told, calm = 0.0, -1, 0
