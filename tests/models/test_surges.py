@@ -67,6 +67,25 @@ def test_nothing_is_learnt_under_alarm() -> None:
     assert found[0].expected * 2 == pytest.approx(found[0].observed, rel=0.1)
 
 
+def test_a_surge_that_outlasts_its_past_is_not_learnt() -> None:
+    """Three ordinary days and then nine of twice as much: what is expected stays that of the three days."""
+    begin = 3 * PER_DAY
+    (found,) = find_surges(raised(server(5, 12), "first", 2.0, begin, 12 * PER_DAY))
+    assert found.end - found.start > 8.5 * 86_400_000_000
+    assert found.expected * 2 == pytest.approx(found.observed, rel=0.1)
+
+
+def test_the_last_day_is_not_learnt_yet() -> None:
+    """What is expected on a day rests on nothing of the 24 hours before that day (quarantine)."""
+    surge = raised(server(7), "first", 3.0, 5 * PER_DAY + 100, 5 * PER_DAY + 160)
+    changed = raised(surge, "first", 1.1, 4 * PER_DAY, 5 * PER_DAY)
+    (one,), (two,) = (
+        [s for s in find_surges(bins) if s.start >= (START + BIN * (5 * PER_DAY + 90)) * 60_000_000]
+        for bins in (surge, changed)
+    )
+    assert one.expected == two.expected
+
+
 def test_no_past_no_word() -> None:
     """Within the first day, and half of another, nothing is told, whatever happens."""
     assert find_surges(raised(server(1), "D_q", 5.0, 100, PER_DAY)) == []
