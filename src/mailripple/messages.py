@@ -35,8 +35,6 @@ _ATTEMPTS = Choice(
 )
 _TABLES = (tables.MESSAGES, tables.ATTEMPTS, tables.HANDED, tables.SESSIONS)
 _WORDS = tables.SLOT // 8
-#: A table up to that many bytes leaves its memory to the next one of its size.
-SPARE = 16 << 20
 
 
 @functools.cache
@@ -59,7 +57,6 @@ class Stitcher:
         self._kernels = kernels()
         self._state = np.zeros(tables.STATE_WORDS, np.int64)
         self._tables: dict[int, npt.NDArray[np.int64]] = {}
-        self._spare: dict[int, npt.NDArray[np.int64]] = {}
         for table in _TABLES:
             self._own(table, np.zeros((slots, _WORDS), np.int64))
         self._state[tables.RELAY_MAILER >> 3] = relay_mailer
@@ -85,33 +82,18 @@ class Stitcher:
 
     def _sweep(self) -> None:
         """Forget what is finished; make a table larger that is still more than a quarter full."""
+        state = self._state.ctypes.data
         for table in _TABLES:
             slots = len(self._tables[table])
             used = int(self._state[(table >> 3) + 2])
-            if 2 * used <= slots - 1:
-                continue
-            new, old = self._empty(table, slots), self._tables[table]
-            kept = self._kernels.sweep(self._state.ctypes.data, table, new.ctypes.data, slots - 1)
-            if 4 * kept > slots:
-                grown = np.zeros((2 * slots, _WORDS), np.int64)
-                self._kernels.sweep(self._state.ctypes.data, table, grown.ctypes.data, 2 * slots - 1)
-                new = grown
-            elif new.nbytes <= SPARE:
-                self._spare[table] = old
-            self._own(table, new)
-
-    def _empty(self, table: int, slots: int) -> npt.NDArray[np.int64]:
-        """An empty table: the one used before, wiped, if it has that size; fresh memory costs several times as much."""
-        spare = self._spare.pop(table, None)
-        if spare is None or len(spare) != slots:
-            return np.zeros((slots, _WORDS), np.int64)
-        spare.fill(0)
-        return spare
+            if 2 * used > slots - 1 and 4 * self._kernels.sweep(state, table) > slots:
+                larger = np.zeros((2 * slots, _WORDS), np.int64)
+                self._kernels.enlarge(state, table, larger.ctypes.data, 2 * slots - 1)
+                self._own(table, larger)
 
     def close(self) -> None:
         """The fold is over: give the memory back."""
         self._tables.clear()
-        self._spare.clear()
         self._state[:] = 0
 
     @property

@@ -13,7 +13,7 @@ that has had its time is as good as gone even before it is swept out: results do
 
 from __future__ import annotations
 
-from mailripple.parse.native import entry, i64, mulmix, part, put64, shr
+from mailripple.parse.native import entry, i64, mulmix, part, prefetch, put64, shr
 from mailripple.parse.text import K1, K2, V4_KEY
 
 #: The state block: for each table its address, mask and number of used slots; then the latest time, the hash of the
@@ -84,6 +84,14 @@ def alive(state: int, slot: int, table: int, now: int) -> int:
 
 
 @part
+def empty(slot: int) -> int:
+    """Free a slot: who looks for a key that is not there reads zeros."""
+    for w in range(0, SLOT, 8):
+        put64(slot + w, 0)
+    return 0
+
+
+@part
 def find_known(state: int, table: int, key: int, now: int) -> int:
     """`find_slot`, but an entry that has had its time is emptied (its words but the key are 0)."""
     slot = find_slot(state, table, key)
@@ -110,24 +118,60 @@ def crowded(state: int, table: int) -> int:
     return 2 * i64(state + table + 16) > i64(state + table + 8)
 
 
+@part
+def move(slot: int, to: int) -> int:
+    """Copy an entry to another slot, and empty its own."""
+    for w in range(0, SLOT, 8):
+        put64(to + w, i64(slot + w))
+    return empty(slot)
+
+
 @entry
-def sweep(state: int, table: int, new: int, mask: int) -> int:
-    """Copy what may still be needed into an empty table of mask + 1 slots; how many that are."""
-    old = i64(state + table)
-    slots = i64(state + table + 8) + 1
+def sweep(state: int, table: int) -> int:
+    """Forget, in place, what is no longer needed; how much is left.  At least one slot must be empty.
+
+    From an empty slot on, each entry that stays moves to the first free slot from where its key belongs: what was
+    passed is in order by then, so none moves forward.
+    """
+    base = i64(state + table)
+    mask = i64(state + table + 8)
     now = i64(state + NOW)
+    first = 0
+    while i64(base + SLOT * first) != 0:
+        first += 1
     kept = 0
-    for k in range(slots):
-        slot = old + SLOT * k
-        if i64(slot) == 0 or not alive(state, slot, table, now):
+    for k in range(first + 1, first + mask + 1):
+        here = k & mask
+        slot = base + SLOT * here
+        if table == HANDED:  # whether it is needed hangs on its message, which is anywhere
+            ahead = base + SLOT * ((k + 8) & mask)
+            prefetch(i64(state + MESSAGES) + SLOT * (shr(i64(ahead + H_QUEUE), 1) & i64(state + MESSAGES + 8)))
+        if i64(slot) == 0:
             continue
-        at = shr(i64(slot), 1) & mask
-        while i64(new + SLOT * at) != 0:
-            at = (at + 1) & mask
-        for w in range(0, SLOT, 8):
-            put64(new + SLOT * at + w, i64(slot + w))
+        if not alive(state, slot, table, now):
+            empty(slot)
+            continue
         kept += 1
-    put64(state + table, new)
-    put64(state + table + 8, mask)
+        at = shr(i64(slot), 1) & mask
+        while at != here and i64(base + SLOT * at) != 0:
+            at = (at + 1) & mask
+        if at != here:
+            move(slot, base + SLOT * at)
     put64(state + table + 16, kept)
     return kept
+
+
+@entry
+def enlarge(state: int, table: int, new: int, mask: int) -> int:
+    """Move all entries into an empty table of mask + 1 slots."""
+    old = i64(state + table)
+    for k in range(i64(state + table + 8) + 1):
+        slot = old + SLOT * k
+        if i64(slot) != 0:
+            at = shr(i64(slot), 1) & mask
+            while i64(new + SLOT * at) != 0:
+                at = (at + 1) & mask
+            move(slot, new + SLOT * at)
+    put64(state + table, new)
+    put64(state + table + 8, mask)
+    return 0

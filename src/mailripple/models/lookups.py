@@ -6,6 +6,7 @@ Mail servers do the same; who is one is known only at the end, and left to the d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from mailripple.models import logs, sums_kernel
 from mailripple.models import lookups_kernel as kernel
-from mailripple.models.sums import Sums, kernels, lines_of
+from mailripple.models.sums import Sums, kernels, lines_of, values_of
 from mailripple.parse import layout as L
 from mailripple.parse.choose import Choice, Wanted
 from mailripple.tables import QTYPES
@@ -80,25 +81,42 @@ class Lookups:
     def scores(self) -> list[LookupScore]:
         """All clients that asked for two names or more, in the order of their keys."""
         rows = self._sums.rows()
-        return sorted((_score(r) for r in rows if r[kernel.X_NAMES >> 3] > 1), key=lambda s: (s.asked, s.key))
+        rows = rows[rows[:, kernel.X_NAMES >> 3] > 1]
+        rows = rows[np.lexsort((rows[:, sums_kernel.X_KEY >> 3], rows[:, sums_kernel.X_KIND >> 3]))]
+        return [_score(*known) for known in zip(values_of(rows, _WORDS), lines_of(rows), strict=True)]
 
 
-def _score(row: npt.NDArray[np.int64]) -> LookupScore:
-    def at(word: int) -> int:
-        return int(row[word >> 3])
+#: Where the fields of a score stand, in their order.
+_WORDS = (
+    sums_kernel.X_KEY,
+    sums_kernel.X_KIND,
+    sums_kernel.X_FIRST,
+    sums_kernel.X_LAST,
+    kernel.X_NAMES,
+    sums_kernel.X_MOST,
+    sums_kernel.X_SURE,
+    sums_kernel.X_ONSET,
+    sums_kernel.X_NOTICE_AT,
+    sums_kernel.X_WARNING_AT,
+    sums_kernel.X_ALARM_AT,
+    sums_kernel.X_ALARM_UNITS,
+)
 
+
+def _score(values: Sequence[int], lines: tuple[int, ...]) -> LookupScore:
+    key, asked, first, last, names, most, sure, onset, notice, warning, alarm, names_to_alarm = values
     return LookupScore(
-        at(sums_kernel.X_KEY),
-        at(sums_kernel.X_KIND),
-        at(sums_kernel.X_FIRST),
-        at(sums_kernel.X_LAST),
-        at(kernel.X_NAMES),
-        at(sums_kernel.X_MOST) / logs.ONE,
-        at(sums_kernel.X_SURE) / logs.ONE,
-        at(sums_kernel.X_ONSET) or None,
-        at(sums_kernel.X_NOTICE_AT) or None,
-        at(sums_kernel.X_WARNING_AT) or None,
-        at(sums_kernel.X_ALARM_AT) or None,
-        at(sums_kernel.X_ALARM_UNITS),
-        lines_of(row),
+        key,
+        asked,
+        first,
+        last,
+        names,
+        most / logs.ONE,
+        sure / logs.ONE,
+        onset or None,
+        notice or None,
+        warning or None,
+        alarm or None,
+        names_to_alarm,
+        lines,
     )

@@ -11,7 +11,9 @@ learnt apart from scoring, once a day, from units that are a day old.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +21,7 @@ import numpy.typing as npt
 from mailripple.messages import Attempts
 from mailripple.models import logs, sums_kernel
 from mailripple.models import senders_kernel as kernel
-from mailripple.models.sums import Sums, kernels, lines_of
+from mailripple.models.sums import Sums, kernels, lines_of, values_of
 from mailripple.parse import layout as L
 from mailripple.parse.choose import Choice, Wanted
 
@@ -120,41 +122,45 @@ class Senders:
 
     def scores(self) -> list[SenderScore]:
         """All subjects that sent anything, in the order of their keys."""
-        found = [_score(row) for row in self._sums.rows() if row[kernel.X_UNITS >> 3] or row[kernel.X_DEFERRED >> 3]]
-        return sorted(found, key=lambda s: (s.account, s.key))
+        rows = self._sums.rows()
+        rows = rows[(rows[:, kernel.X_UNITS >> 3] != 0) | (rows[:, kernel.X_DEFERRED >> 3] != 0)]
+        rows = rows[np.lexsort((rows[:, sums_kernel.X_KEY >> 3], rows[:, sums_kernel.X_KIND >> 3] == kernel.ACCOUNT))]
+        return [_score(*known) for known in zip(values_of(rows, _WORDS), lines_of(rows), strict=True)]
 
 
-def _score(row: npt.NDArray[np.int64]) -> SenderScore:
-    def at(word: int) -> int:
-        return int(row[word >> 3])
+#: Where the fields of a score stand, in their order.
+_WORDS = (
+    sums_kernel.X_KEY,
+    sums_kernel.X_KIND,
+    sums_kernel.X_FIRST,
+    sums_kernel.X_LAST,
+    kernel.X_UNITS,
+    kernel.X_FAILS,
+    kernel.X_NEW,
+    kernel.X_SENDERS,
+    kernel.X_DEFERRED,
+    sums_kernel.X_MOST,
+    kernel.X_CLUSTERED,
+    kernel.X_P,
+    kernel.X_S,
+    sums_kernel.X_SURE,
+    sums_kernel.X_ONSET,
+    sums_kernel.X_NOTICE_AT,
+    sums_kernel.X_WARNING_AT,
+    sums_kernel.X_ALARM_AT,
+    sums_kernel.X_ALARM_UNITS,
+    kernel.X_LOGIN,
+    kernel.X_LOGIN_AT,
+)
+_LOGARITHMS = range(_WORDS.index(sums_kernel.X_MOST), _WORDS.index(sums_kernel.X_ONSET))
+_MOMENTS = range(_WORDS.index(sums_kernel.X_ONSET), _WORDS.index(sums_kernel.X_ALARM_UNITS))
 
-    def nats(word: int) -> float:
-        return at(word) / logs.ONE
 
-    def moment(word: int) -> int | None:
-        return at(word) or None
-
-    return SenderScore(
-        at(sums_kernel.X_KEY),
-        at(sums_kernel.X_KIND) == kernel.ACCOUNT,
-        at(sums_kernel.X_FIRST),
-        at(sums_kernel.X_LAST),
-        at(kernel.X_UNITS),
-        at(kernel.X_FAILS),
-        at(kernel.X_NEW),
-        at(kernel.X_SENDERS),
-        at(kernel.X_DEFERRED),
-        nats(sums_kernel.X_MOST),
-        nats(kernel.X_CLUSTERED),
-        nats(kernel.X_P),
-        nats(kernel.X_S),
-        nats(sums_kernel.X_SURE),
-        moment(sums_kernel.X_ONSET),
-        moment(sums_kernel.X_NOTICE_AT),
-        moment(sums_kernel.X_WARNING_AT),
-        moment(sums_kernel.X_ALARM_AT),
-        at(sums_kernel.X_ALARM_UNITS),
-        at(kernel.X_LOGIN),
-        at(kernel.X_LOGIN_AT),
-        lines_of(row),
-    )
+def _score(values: Sequence[int], lines: tuple[int, ...]) -> SenderScore:
+    fields: list[Any] = [*values, lines]
+    fields[1] = values[1] == kernel.ACCOUNT
+    for i in _LOGARITHMS:
+        fields[i] = values[i] / logs.ONE
+    for i in _MOMENTS:
+        fields[i] = values[i] or None  # 0 where it was not reached
+    return SenderScore(*fields)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -71,8 +71,17 @@ class Sums:
         return used
 
 
-def lines_of(row: npt.NDArray[np.int64]) -> tuple[int, ...]:
-    """Orders of the records that weigh most for a subject, heaviest first."""
+def values_of(rows: npt.NDArray[np.int64], words: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """Those words (byte offsets) of each row: a million at once are cheap, one by one they are not."""
+    return zip(*(rows[:, word >> 3].tolist() for word in words), strict=True)
+
+
+def lines_of(rows: npt.NDArray[np.int64]) -> list[tuple[int, ...]]:
+    """For each subject, orders of the records that weigh most for it, heaviest first."""
     first = kernel.X_TOP >> 3
-    top = row[first : first + 2 * kernel.TOP].reshape(-1, 2).tolist()
-    return tuple(order for weight, order in sorted(top, key=lambda t: (-t[0], t[1])) if weight > 0)
+    tops = rows[:, first : first + 2 * kernel.TOP].reshape(-1, kernel.TOP, 2)
+    weights, orders = tops[:, :, 0], tops[:, :, 1]
+    ranked = np.lexsort((orders, -weights), axis=-1)
+    counts = (weights > 0).sum(axis=1).tolist()
+    found = np.take_along_axis(orders, ranked, axis=1).tolist()
+    return [tuple(mine[:n]) for mine, n in zip(found, counts, strict=True)]

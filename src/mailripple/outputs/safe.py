@@ -12,7 +12,8 @@ def shown(text: str | bytes, width: int = 0) -> str:
     """Text with control, bidirectional and invisible characters as \\xNN or \\uNNNN; cut to `width` if given."""
     if isinstance(text, bytes):
         text = text.decode("utf-8", errors="backslashreplace")
-    out = "".join(c if _harmless(c) else _escaped(c) for c in text)
+    plain = text.isascii() and text.isprintable()
+    out = text if plain else "".join(c if _harmless(c) else _escaped(c) for c in text)
     if width and len(out) > width:
         return out[: max(width - 1, 0)] + "…"
     return out
