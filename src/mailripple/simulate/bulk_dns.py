@@ -43,7 +43,12 @@ class NameServer:
         types = [_QTYPES[i] for i in rng.choice(len(_QTYPES), size=n, p=_QTYPE_SHARES).tolist()]
         flags = [_FLAGS[i] for i in rng.choice(len(_FLAGS), size=n, p=_FLAG_SHARES).tolist()]
         labels = [_LABELS[i] for i in (rng.random(n) ** 2 * len(_LABELS)).astype(np.int64).tolist()]
-        names = [self._name(qtype, label, domain) for qtype, label, domain in zip(types, labels, domains, strict=True)]
+        # A computer asks for the mail server of its own provider, not of everybody.
+        own = (np.array(clients) * 7919 % len(world.domains)).tolist()
+        names = [
+            self._name(qtype, label, home if label == "mail." or qtype == "MX" else domain)
+            for qtype, label, domain, home in zip(types, labels, domains, own, strict=True)
+        ]
         for i in np.flatnonzero(rng.random(n) < 0.005).tolist():
             names[i] = names[i].title()  # some clients mix the case
         self._write(times.tolist(), [world.ips[i] for i in clients], names, types, flags)
