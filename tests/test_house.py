@@ -40,6 +40,7 @@ PROVED_BY = {
     "parse/elements": "test_machine",
     "parse/keys": "test_machine",
     "messages_kernel": "test_messages",
+    "slots_kernel": "test_slots",
     "messages_tables": "test_messages",
     "models/senders_kernel": "test_senders",
     "models/lookups_kernel": "test_lookups",

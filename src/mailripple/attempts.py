@@ -71,10 +71,15 @@ class KeptAttempts:
 def acting_as(kept: KeptAttempts) -> dict[int, int]:
     """Of the clients whose mail was all handed in as one and the same account, that account (keys)."""
     client, account = (np.concatenate([kept.deferred[name], kept.other[name]]) for name in ("client", "account"))
-    pairs = np.unique(np.stack([client, account])[:, client != 0], axis=1)
-    clients, first, many = np.unique(pairs[0], return_index=True, return_counts=True)
-    only = (many == 1) & (pairs[1, first] != 0)
-    return dict(zip(clients[only].tolist(), pairs[1, first[only]].tolist(), strict=True))
+    client, account = client[client != 0], account[client != 0]
+    if not len(client):
+        return {}
+    order = np.argsort(client)
+    client, account = client[order], account[order]
+    first = np.flatnonzero(np.concatenate([[True], client[1:] != client[:-1]]))
+    one = np.minimum.reduceat(account, first)
+    only = (one == np.maximum.reduceat(account, first)) & (one != 0)
+    return dict(zip(client[first[only]].tolist(), one[only].tolist(), strict=True))
 
 
 @dataclass(slots=True)

@@ -6,7 +6,6 @@ any order.  Servers are counted by the minute, all other entities by 10 minutes 
 
 from __future__ import annotations
 
-import functools
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ import numpy.typing as npt
 from mailripple import cells_kernel as kernel
 from mailripple import counts_kernel
 from mailripple.parse import text
-from mailripple.parse.build import Kernels
+from mailripple.parse.build import Kernels, once
 from mailripple.tables import QTYPES
 
 IntArray = npt.NDArray[np.int64]
@@ -185,7 +184,7 @@ def _together(parts: Sequence[Cells]) -> Cells:
     return Cells(memory, spilled, sum(p.rows for p in parts), held=sum(p.held for p in parts))
 
 
-@functools.cache
+@once
 def kernels() -> Kernels:
     """The counting kernels, compiled or loaded once a process."""
     return Kernels([text, kernel, counts_kernel])
@@ -334,7 +333,7 @@ def entity_totals(cells: Cells) -> npt.NDArray[Any]:
     """
     if cells.totals is not None:
         return cells.totals
-    table = np.zeros(1 << 14, TOTAL)
+    table = np.zeros(1 << min(max(len(cells).bit_length(), 10), 18), TOTAL)  # growing costs more than room untouched
     used = np.zeros(1, np.int64)
     for rows in cells.parts():
         table = _add_up(table, used, np.ascontiguousarray(rows))

@@ -7,7 +7,6 @@ holds open queue ids only.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,10 +15,12 @@ import numpy.typing as npt
 
 from mailripple import messages_kernel as kernel
 from mailripple import messages_tables as tables
+from mailripple import slots_kernel
 from mailripple.parse import layout as L
 from mailripple.parse import text
-from mailripple.parse.build import Kernels
+from mailripple.parse.build import Kernels, once
 from mailripple.parse.choose import Choice, Wanted, in_order
+from mailripple.slots import widened
 
 #: Seconds that an event may come after a later one and still enter the fold (DESIGN, law 3).
 LATENESS = 120
@@ -37,10 +38,10 @@ _TABLES = (tables.MESSAGES, tables.ATTEMPTS, tables.HANDED, tables.SESSIONS)
 _WORDS = tables.SLOT // 8
 
 
-@functools.cache
+@once
 def kernels() -> Kernels:
     """The stitching kernels, compiled or loaded once a process."""
-    return Kernels([text, tables, kernel])
+    return Kernels([text, slots_kernel, tables, kernel])
 
 
 class Stitcher:
@@ -82,14 +83,11 @@ class Stitcher:
 
     def _sweep(self) -> None:
         """Forget what is finished; make a table larger that is still more than a quarter full."""
-        state = self._state.ctypes.data
         for table in _TABLES:
             slots = len(self._tables[table])
             used = int(self._state[(table >> 3) + 2])
-            if 2 * used > slots - 1 and 4 * self._kernels.sweep(state, table) > slots:
-                larger = np.zeros((2 * slots, _WORDS), np.int64)
-                self._kernels.enlarge(state, table, larger.ctypes.data, 2 * slots - 1)
-                self._own(table, larger)
+            if 2 * used > slots - 1 and 4 * self._kernels.sweep(self._state.ctypes.data, table) > slots:
+                self._own(table, widened(self._tables.pop(table), self._kernels))
 
     def close(self) -> None:
         """The fold is over: give the memory back."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from mailripple.parse.native import entry, i64, mulmix, part, prefetch, put64, shr
 from mailripple.parse.text import K1, K2, V4_KEY
+from mailripple.slots_kernel import empty, find, first_free, home, settle
 
 #: The state block: for each table its address, mask and number of used slots; then the latest time, the hash of the
 #: mailer's name "relay", the key of ::1, and the hashes of the mailers that deliver on the machine itself.
@@ -54,12 +55,7 @@ def join_keys(a: int, b: int) -> int:
 @part
 def find_slot(state: int, table: int, key: int) -> int:
     """Address of the key's slot, or of the empty slot where it would stand."""
-    base = i64(state + table)
-    mask = i64(state + table + 8)
-    at = shr(key, 1) & mask
-    while i64(base + SLOT * at) != 0 and i64(base + SLOT * at) != key:
-        at = (at + 1) & mask
-    return base + SLOT * at
+    return find(i64(state + table), SLOT, i64(state + table + 8), key)
 
 
 @part
@@ -81,14 +77,6 @@ def alive(state: int, slot: int, table: int, now: int) -> int:
         first = find_slot(state, MESSAGES, i64(slot + H_QUEUE))
         return shr(i64(first + M_FLAGS), USE) == i64(slot + H_LAST) and message_alive(first, now)
     return now - i64(slot + H_LAST) < SESSION
-
-
-@part
-def empty(slot: int) -> int:
-    """Free a slot: who looks for a key that is not there reads zeros."""
-    for w in range(0, SLOT, 8):
-        put64(slot + w, 0)
-    return 0
 
 
 @part
@@ -118,60 +106,25 @@ def crowded(state: int, table: int) -> int:
     return 2 * i64(state + table + 16) > i64(state + table + 8)
 
 
-@part
-def move(slot: int, to: int) -> int:
-    """Copy an entry to another slot, and empty its own."""
-    for w in range(0, SLOT, 8):
-        put64(to + w, i64(slot + w))
-    return empty(slot)
-
-
 @entry
 def sweep(state: int, table: int) -> int:
-    """Forget, in place, what is no longer needed; how much is left.  At least one slot must be empty.
-
-    From an empty slot on, each entry that stays moves to the first free slot from where its key belongs: what was
-    passed is in order by then, so none moves forward.
-    """
+    """Forget what is no longer needed; how much is left.  At least one slot must be empty."""
     base = i64(state + table)
     mask = i64(state + table + 8)
     now = i64(state + NOW)
-    first = 0
-    while i64(base + SLOT * first) != 0:
-        first += 1
+    first = first_free(base, SLOT)
     kept = 0
     for k in range(first + 1, first + mask + 1):
-        here = k & mask
-        slot = base + SLOT * here
+        slot = base + SLOT * (k & mask)
         if table == HANDED:  # whether it is needed hangs on its message, which is anywhere
-            ahead = base + SLOT * ((k + 8) & mask)
-            prefetch(i64(state + MESSAGES) + SLOT * (shr(i64(ahead + H_QUEUE), 1) & i64(state + MESSAGES + 8)))
+            ahead = i64(base + SLOT * ((k + 8) & mask) + H_QUEUE)
+            prefetch(i64(state + MESSAGES) + SLOT * home(ahead, i64(state + MESSAGES + 8)))
         if i64(slot) == 0:
             continue
-        if not alive(state, slot, table, now):
-            empty(slot)
-            continue
-        kept += 1
-        at = shr(i64(slot), 1) & mask
-        while at != here and i64(base + SLOT * at) != 0:
-            at = (at + 1) & mask
-        if at != here:
-            move(slot, base + SLOT * at)
+        if alive(state, slot, table, now):
+            settle(base, SLOT, mask, k & mask)
+            kept += 1
+        else:
+            empty(slot, SLOT)
     put64(state + table + 16, kept)
     return kept
-
-
-@entry
-def enlarge(state: int, table: int, new: int, mask: int) -> int:
-    """Move all entries into an empty table of mask + 1 slots."""
-    old = i64(state + table)
-    for k in range(i64(state + table + 8) + 1):
-        slot = old + SLOT * k
-        if i64(slot) != 0:
-            at = shr(i64(slot), 1) & mask
-            while i64(new + SLOT * at) != 0:
-                at = (at + 1) & mask
-            move(slot, new + SLOT * at)
-    put64(state + table, new)
-    put64(state + table + 8, mask)
-    return 0

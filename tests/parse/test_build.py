@@ -9,7 +9,9 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -235,3 +237,19 @@ def test_a_read_only_installation(place: Path) -> None:
     assert sorted(package.rglob("*")) == before
     for path in [package, *package.rglob("*")]:
         path.chmod(0o755)
+
+
+def test_threads_that_ask_at_a_time_get_the_same_kernels() -> None:
+    """Two lanes begin together: the code is compiled once, and both wait for it."""
+    calls: list[int] = []
+
+    @build.once
+    def slow() -> Kernels:
+        calls.append(1)
+        time.sleep(0.05)
+        return Kernels([small])
+
+    with ThreadPoolExecutor(4) as workers:
+        found = list(workers.map(lambda _: slow(), range(4)))
+    assert len(calls) == 1
+    assert all(kernels is found[0] for kernels in found)

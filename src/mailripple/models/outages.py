@@ -74,7 +74,10 @@ def find_outages(kept: KeptAttempts) -> list[Outage]:
     domains, counts = np.unique(first[6], return_counts=True)
     wanted = domains[(counts >= FEWEST) & (domains != 0)]
     wanted = wanted[np.argsort(-counts[(counts >= FEWEST) & (domains != 0)], kind="stable")][:MOST]
-    found = [outage for domain in wanted.tolist() for outage in _at(rest[:, rest[6] == domain], int(rows[0, -1]))]
+    rest = rest[:, np.isin(rest[6], wanted)]
+    rest = rest[:, np.argsort(rest[6], kind="stable")]
+    of_each = np.split(rest, np.flatnonzero(np.diff(rest[6])) + 1, axis=1) if rest.shape[1] else []
+    found = [outage for mine in of_each for outage in _at(np.ascontiguousarray(mine), int(rows[0, -1]))]
     return sorted([*silent, *found], key=lambda o: (o.start, o.domain))
 
 

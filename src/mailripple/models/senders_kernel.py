@@ -376,6 +376,8 @@ def ahead(state: int, row: int, stride: int) -> int:
     prefetch(at + 128)
     prefetch(at + 192)
     prefetch(at + 256)
+    prefetch(at + 384)
+    prefetch(at + 448)
     mask = i64(state + PAIRS + 8)
     prefetch(i64(state + PAIRS) + PAIR * (shr(join_keys(join_keys(key, i64(row + R_DOMAIN * stride)), 1), 1) & mask))
     sender = join_keys(key, i64(row + R_SENDER * stride))
@@ -392,8 +394,8 @@ def fold_attempts(state: int, rows: int, stride: int, begin: int, end: int) -> i
     """
     for n in range(begin, end):
         row = rows + 8 * n
-        if n + 6 < end:
-            ahead(state, row + 48, stride)
+        if n + 8 < end:
+            ahead(state, row + 64, stride)
         if i64(row) >= i64(state + NEXT_DAY) or full(state, SUBJECTS, 2) or full(state, PAIRS, 8):
             return n
         put64(state + NOW, max(i64(state + NOW), i64(row)))

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from mailripple import messages_tables
+from mailripple import messages_tables, slots_kernel
 from mailripple.models import logs, lookups_kernel, senders_kernel, sums_kernel
 from mailripple.models import sums_kernel as kernel
 from mailripple.parse import text
-from mailripple.parse.build import Kernels
+from mailripple.parse.build import Kernels, once
+from mailripple.slots import widened
 
 _SIZES = {kernel.SUBJECTS: kernel.SUBJECT // 8, kernel.PAIRS: kernel.PAIR // 8}
 
 
-@functools.cache
+@once
 def kernels() -> Kernels:
     """The kernels of the scores, compiled or loaded once a process."""
-    return Kernels([text, logs, messages_tables, sums_kernel, senders_kernel, lookups_kernel])
+    return Kernels([text, slots_kernel, logs, messages_tables, sums_kernel, senders_kernel, lookups_kernel])
 
 
 class Sums:
@@ -50,19 +50,15 @@ class Sums:
                 self._grow()
 
     def _grow(self) -> None:
-        """Copy what is still needed of a table that is too full into one that has room again."""
+        """Forget what is no longer needed of a table that is too full, and enlarge it until there is room again."""
         state = self.state.ctypes.data
         for table, words in _SIZES.items():
-            slots = len(self._tables[table])
             if not kernels().is_full(state, table, 8):
                 continue
-            needed = int(kernels().count_needed(state, table, 8 * words))
+            needed = int(kernels().clear_out(state, table, 8 * words))
             parts = 3 if table == kernel.SUBJECTS else 5
-            while 2 * slots < parts * needed + 64:  # room for the next rows in small tables too
-                slots *= 2
-            new = np.zeros((slots, words), np.int64)
-            kernels().rehash(state, table, 8 * words, new.ctypes.data, slots - 1)
-            self._own(table, new)
+            while 2 * len(self._tables[table]) < parts * needed + 64:  # room for the next rows in small tables too
+                self._own(table, widened(self._tables.pop(table), kernels()))
 
     def rows(self) -> npt.NDArray[np.int64]:
         """The subjects, a row of words each."""

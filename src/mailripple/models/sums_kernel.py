@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from mailripple.messages_tables import join_keys
 from mailripple.models.logs import ONE, add_logs, log_of
-from mailripple.parse.native import entry, i64, part, put64, shr
+from mailripple.parse.native import entry, i64, part, put64
+from mailripple.slots_kernel import empty, find, first_free, settle
 
 #: The state block: address, mask and used slots of each table; then the latest time.
 SUBJECTS, PAIRS, NOW = 0, 24, 48
@@ -40,12 +41,7 @@ LIMIT = log_of(10**12)
 @part
 def find_entry(state: int, table: int, size: int, key: int) -> int:
     """Address of the key's slot, or of the empty slot where it would stand."""
-    base = i64(state + table)
-    mask = i64(state + table + 8)
-    at = shr(key, 1) & mask
-    while i64(base + size * at) != 0 and i64(base + size * at) != key:
-        at = (at + 1) & mask
-    return base + size * at
+    return find(i64(state + table), size, i64(state + table + 8), key)
 
 
 @part
@@ -204,41 +200,21 @@ def is_full(state: int, table: int, room: int) -> int:
     return full(state, table, room)
 
 
-@part
-def needed(state: int, table: int, slot: int) -> int:
-    """True if the slot holds something that is not long past."""
-    if i64(slot) == 0:
-        return 0
-    return table != PAIRS or not forgotten(slot, i64(state + NOW))
-
-
 @entry
-def count_needed(state: int, table: int, size: int) -> int:
-    """How many slots of a table `rehash` will copy: what the new table must hold."""
-    old = i64(state + table)
-    found = 0
-    for k in range(i64(state + table + 8) + 1):
-        found += needed(state, table, old + size * k)
-    return found
-
-
-@entry
-def rehash(state: int, table: int, size: int, new: int, mask: int) -> int:
-    """Copy a table into an empty one of mask + 1 slots, without pairs that are long past; how many were copied."""
-    old = i64(state + table)
-    slots = i64(state + table + 8) + 1
+def clear_out(state: int, table: int, size: int) -> int:
+    """Forget pairs that are long past; how many entries are left.  At least one slot must be empty."""
+    base = i64(state + table)
+    mask = i64(state + table + 8)
+    first = first_free(base, size)
     kept = 0
-    for k in range(slots):
-        slot = old + size * k
-        if not needed(state, table, slot):
+    for k in range(first + 1, first + mask + 1):
+        slot = base + size * (k & mask)
+        if i64(slot) == 0:
             continue
-        at = shr(i64(slot), 1) & mask
-        while i64(new + size * at) != 0:
-            at = (at + 1) & mask
-        for w in range(0, size, 8):
-            put64(new + size * at + w, i64(slot + w))
-        kept += 1
-    put64(state + table, new)
-    put64(state + table + 8, mask)
+        if table == PAIRS and forgotten(slot, i64(state + NOW)):
+            empty(slot, size)
+        else:
+            settle(base, size, mask, k & mask)
+            kept += 1
     put64(state + table + 16, kept)
     return kept

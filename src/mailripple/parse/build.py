@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import hashlib
 import re
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -37,6 +39,21 @@ class Kernels:
             return self._entries[name]
         except KeyError:
             raise AttributeError(name) from None
+
+
+def once(make: Callable[[], Kernels]) -> Callable[[], Kernels]:
+    """Decorator: the kernels are compiled or loaded once a process, whichever threads ask for them at a time."""
+    lock = threading.Lock()
+    made: list[Kernels] = []
+
+    @functools.wraps(make)
+    def kernels() -> Kernels:
+        with lock:
+            if not made:
+                made.append(make())
+        return made[0]
+
+    return kernels
 
 
 def target_machine() -> Any:

@@ -5,7 +5,6 @@ A stage sees a few columns of a few events; numpy would walk over all events onc
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -14,13 +13,13 @@ import numpy.typing as npt
 
 from mailripple.parse import choose_kernel, text
 from mailripple.parse import layout as L
-from mailripple.parse.build import Kernels
+from mailripple.parse.build import Kernels, once
 
 IntArray = npt.NDArray[np.int64]
 _MODULES: tuple[ModuleType, ...] = (text, choose_kernel)
 
 
-@functools.cache
+@once
 def kernels() -> Kernels:
     """The choosing kernels, compiled or loaded once a process."""
     return Kernels(_MODULES)

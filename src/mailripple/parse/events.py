@@ -7,7 +7,6 @@ A `Parser` owns the buffers of one thread; its dictionary keeps the text of ever
 from __future__ import annotations
 
 import ctypes
-import functools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import numpy.typing as npt
 from mailripple.formats.language import readings
 from mailripple.parse import hot, objects
 from mailripple.parse import layout as L
-from mailripple.parse.build import Kernels
+from mailripple.parse.build import Kernels, once
 from mailripple.parse.compile import PatternName, Program
 
 IntArray = npt.NDArray[np.int64]
@@ -101,7 +100,7 @@ class Parsed:
     consumed: int
 
 
-@functools.cache
+@once
 def kernels() -> Kernels:
     """The parsing kernels, compiled or loaded once a process."""
     return Kernels(hot.MODULES)
