@@ -1,13 +1,14 @@
 """Kernel: the tables that `counts_kernel` counts into.
 
 Servers are counted by the minute, in rows of `METRICS` 32-bit counters.  All other entities are counted by 10 minutes
-in 48-byte cells (key, window, kind, 16 16-bit counters), which are appended; an index of the current window finds an
-entity's cell.  Cells of the same entity and window may occur more than once; they add up.
+in 32-byte cells (key, window, kind, 16 8-bit counters), which are appended; an index of the current window finds an
+entity's cell.  Cells of the same entity and window may occur more than once; they add up.  The counters of a heavy cell
+count by `1 << HEAVY_BITS`.
 """
 
 from __future__ import annotations
 
-from mailripple.parse.native import add16, entry, i64, mulmix, part, prefetch, put16, put32, put64, shr, u16, u32
+from mailripple.parse.native import add8, entry, i64, mulmix, part, prefetch, put8, put32, put64, shr, u8, u32
 from mailripple.parse.text import K1, K2
 
 # words of the state block
@@ -20,9 +21,11 @@ STATE_WORDS = 26
 METRICS = 48
 #: Events between two looks at how full the tables are.
 BATCH = 64
-#: Cells that a batch can make at most: a message of 2**20 recipients fills 17 of its client and 17 of its account.
+#: Cells that a batch can make at most: a message of 2**20 recipients fills 19 of its client and 19 of its account.
 ROOM = 48 * BATCH
-CELL = 48
+CELL = 32
+#: What a counter of a cell holds at most; the bit of a cell's tag, beside its kind, that makes it a heavy one.
+MOST, HEAVY, HEAVY_BITS = 255, 128, 8
 TOTAL = 80
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -127,10 +130,10 @@ def bump(state: int, slot: int, counter: int, n: int) -> int:
     """Add to a counter of the slot's cell; one that would overflow goes on in a new cell."""
     if slot == 0:
         return 0
-    at = i64(state + OUT) + CELL * (i64(slot + 8) & 0xFFFFFFFF) + 16 + 2 * counter
-    more = u16(at) + n
-    if more <= 65535:
-        return put16(at, more)
+    at = i64(state + OUT) + CELL * (i64(slot + 8) & 0xFFFFFFFF) + 16 + counter
+    more = u8(at) + n
+    if more <= MOST:
+        return put8(at, more)
     return overflow(state, slot, counter, n)
 
 
@@ -140,12 +143,19 @@ def overflow(state: int, slot: int, counter: int, n: int) -> int:
     while n > 0:
         word = i64(slot + 8)
         cell = i64(state + OUT) + CELL * (word & 0xFFFFFFFF)
-        at = cell + 16 + 2 * counter
-        added = min(n, 65535 - u16(at))
-        put16(at, u16(at) + added)
+        kind = i64(cell + 8) & 0xFF
+        if n >> HEAVY_BITS:
+            heavy = new_cell(state, i64(cell), kind | HEAVY, i64(cell + 8) >> 8)
+            added = min(n >> HEAVY_BITS, MOST)
+            put8(i64(state + OUT) + CELL * heavy + 16 + counter, added)
+            n -= added << HEAVY_BITS
+            continue
+        at = cell + 16 + counter
+        added = min(n, MOST - u8(at))
+        put8(at, u8(at) + added)
         n -= added
         if n > 0:
-            fresh = new_cell(state, i64(cell), i64(cell + 8) & 0xFF, i64(cell + 8) >> 8)
+            fresh = new_cell(state, i64(cell), kind, i64(cell + 8) >> 8)
             put64(slot + 8, word >> 32 << 32 | fresh)
     return 0
 
@@ -179,11 +189,11 @@ def add_up(table: int, mask: int, used: int, rows: int, begin: int, end: int) ->
             return n
         cell = rows + CELL * n
         ahead = cell + 16 * CELL if n + 16 < end else cell
-        place = table + TOTAL * (mix(i64(ahead), i64(ahead + 8) & 0xFF) & mask)
+        place = table + TOTAL * (mix(i64(ahead), i64(ahead + 8) & (HEAVY - 1)) & mask)
         prefetch(place)
         prefetch(place + TOTAL - 1)
         key = i64(cell)
-        kind = i64(cell + 8) & 0xFF
+        kind = i64(cell + 8) & (HEAVY - 1)
         at = mix(key, kind) & mask
         slot = table + TOTAL * at
         while i64(slot) != 0 and (i64(slot) != key or i64(slot + 8) != kind):
@@ -193,7 +203,7 @@ def add_up(table: int, mask: int, used: int, rows: int, begin: int, end: int) ->
             put64(slot, key)
             put64(slot + 8, kind)
             put64(used, i64(used) + 1)
-        add16(slot + 16, cell + 16)
+        add8(slot + 16, cell + 16, HEAVY_BITS if i64(cell + 8) & HEAVY else 0)
     return end
 
 

@@ -93,9 +93,11 @@ WINDOW_S, SERVER_WINDOW_S = 600, 60
 UNDATED = -1
 
 CELL = np.dtype([("key", "<i8"), ("tag", "<i8"), ("n", "<u2", (16,))])
+#: A cell as it is kept: 8-bit counters, and in `tag` a bit that says by how much they count (`cells_kernel`).
+PACKED = np.dtype([("key", "<i8"), ("tag", "<i8"), ("n", "u1", (16,))])
 #: A cell of totals: 32-bit counters.
 TOTAL = np.dtype([("key", "<i8"), ("tag", "<i8"), ("n", "<u4", (16,))])
-#: Cells in memory before they go to a temporary file (48 bytes each).
+#: Cells in memory before they go to a temporary file (32 bytes each).
 MEMORY_CELLS = 1 << 19
 
 
@@ -135,7 +137,7 @@ class Spill:
 
 @dataclass(slots=True)
 class Cells:
-    """Cells of a run: in memory, and beyond a budget in temporary files that nobody else can open."""
+    """Cells of a run (dtype PACKED): in memory, and beyond a budget in temporary files that nobody else can open."""
 
     memory: list[npt.NDArray[Any]] = field(default_factory=list)
     spilled: list[Spill] = field(default_factory=list)
@@ -143,6 +145,7 @@ class Cells:
     budget: int = MEMORY_CELLS
     held: int = 0
     totals: npt.NDArray[Any] | None = None
+    chosen: tuple[frozenset[int], npt.NDArray[Any]] | None = None
 
     def append(self, rows: npt.NDArray[Any]) -> None:
         """Take rows in; they must not change any more."""
@@ -150,7 +153,7 @@ class Cells:
             self.memory.append(rows)
             self.rows += len(rows)
             self.held += len(rows)
-            self.totals = None
+            self.totals = self.chosen = None
         if self.held > self.budget:
             self._spill()
 
@@ -163,18 +166,42 @@ class Cells:
         self.memory.clear()
         self.held = 0
 
-    def parts(self, size: int = 1 << 18) -> Iterator[npt.NDArray[Any]]:
-        """All rows, in pieces."""
+    def packed(self, size: int = 1 << 15) -> Iterator[npt.NDArray[Any]]:
+        """All rows as they are kept (dtype PACKED), in pieces; one that was read holds until the next is asked for."""
+        room = np.empty(size, PACKED)
+        view = room.view(np.uint8).data
         for spill in self.spilled:
             spill.file.flush()
             spill.file.seek(0)
-            while chunk := spill.file.read(size * CELL.itemsize):
-                yield np.frombuffer(chunk, CELL)
+            while got := spill.file.readinto(view):
+                yield room[: got // PACKED.itemsize]
             spill.file.seek(0, 2)
         yield from self.memory
 
+    def parts(self) -> Iterator[npt.NDArray[Any]]:
+        """All rows (dtype CELL), in pieces."""
+        return map(unpacked, self.packed())
+
+    def of(self, keys: Sequence[int]) -> npt.NDArray[Any]:
+        """The rows of some keys (dtype CELL); what was last asked for is kept."""
+        if self.chosen is None or self.chosen[0] != frozenset(keys):
+            wanted = np.array(sorted(keys), np.int64)
+            found = [unpacked(rows[np.isin(rows["key"], wanted)]) for rows in self.packed()]
+            self.chosen = frozenset(keys), np.concatenate(found) if found else np.zeros(0, CELL)
+        return self.chosen[1]
+
     def __len__(self) -> int:
         return self.rows
+
+
+def unpacked(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Cells as they are kept, as rows of dtype CELL."""
+    found = np.empty(len(rows), CELL)
+    heavy = (rows["tag"] & kernel.HEAVY) != 0
+    found["key"], found["tag"] = rows["key"], rows["tag"] & ~kernel.HEAVY
+    found["n"] = rows["n"]
+    found["n"][heavy] <<= kernel.HEAVY_BITS
+    return found
 
 
 def _together(parts: Sequence[Cells]) -> Cells:
@@ -257,7 +284,9 @@ class Counter:
 
     def _out(self, size: int) -> None:
         """Room for `size` cells; the index, which points into the room before, becomes empty."""
-        self._own(kernel.OUT, np.empty(size, CELL), size)
+        whole = np.empty(PACKED.itemsize * (size + 2), np.uint8)
+        begin = -whole.ctypes.data % 64  # a cell lies within one cache line
+        self._own(kernel.OUT, whole[begin : begin + PACKED.itemsize * size].view(PACKED), size)
         self._state[kernel.OUT_N >> 3] = 0
         self._state[kernel.INDEX_N >> 3] = 0
         self._state[kernel.GENERATION >> 3] += 1
@@ -335,7 +364,7 @@ def entity_totals(cells: Cells) -> npt.NDArray[Any]:
         return cells.totals
     table = np.zeros(1 << min(max(len(cells).bit_length(), 10), 18), TOTAL)  # growing costs more than room untouched
     used = np.zeros(1, np.int64)
-    for rows in cells.parts():
+    for rows in cells.packed():
         table = _add_up(table, used, np.ascontiguousarray(rows))
     found: npt.NDArray[Any] = table[table["key"] != 0]
     found.flags.writeable = False
@@ -344,7 +373,7 @@ def entity_totals(cells: Cells) -> npt.NDArray[Any]:
 
 
 def _add_up(table: npt.NDArray[Any], used: npt.NDArray[np.int64], rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Add cells (dtype CELL) to a table of totals; gives the table, or a larger one."""
+    """Add cells (dtype PACKED) to a table of totals; gives the table, or a larger one."""
     at = 0
     while at < len(rows):
         at = kernels().add_up(table.ctypes.data, len(table) - 1, used.ctypes.data, rows.ctypes.data, at, len(rows))

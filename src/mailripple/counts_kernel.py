@@ -12,6 +12,7 @@ from mailripple.cells_kernel import (
     LOOKUPS_MASK,
     LOOKUPS_N,
     MINUTE,
+    MOST,
     OUT,
     OUT_CAP,
     OUT_N,
@@ -32,7 +33,7 @@ from mailripple.cells_kernel import (
     turn_window,
 )
 from mailripple.parse import layout as L
-from mailripple.parse.native import entry, i64, part, prefetch, put64, shr
+from mailripple.parse.native import entry, i64, part, prefetch, put8, put64, shr, u8
 from mailripple.parse.text import K3
 
 # server metrics (indices into METRIC_NAMES of counts.py)
@@ -156,18 +157,32 @@ def count_query(state: int, col: int, stride: int, row: int, code: int, ts: int,
     add(row, D_LOOKUP, fresh)
     if client == 0 or window < 0:
         return 0
-    cell = entity_cell(state, DNS_CLIENT, client, window)
-    bump(state, cell, (ts - window * (10 * MINUTE)) // MINUTE, 1)
-    if qtype >= 1 and qtype <= 5:
-        bump(state, cell, Q_A + qtype - 1, 1)
-    if fresh:
-        bump(state, cell, Q_LOOKUP, 1)
+    count_client(state, client, window, (ts - window * (10 * MINUTE)) // MINUTE, qtype, fresh)
     if qtype == 3 or qtype == 4:
         if (code >> 24) & 15 == L.GROUPED:
             name = i64(col + C_LINK * stride)
             asked = mix(client, name)
         note_pair(state, asked, client, name, qtype - 2)
     return 0
+
+
+@part
+def count_client(state: int, client: int, window: int, minute: int, qtype: int, fresh: int) -> int:
+    """A query by its client: the minute of the window, the type, and whether it is a look-up."""
+    slot = entity_cell(state, DNS_CLIENT, client, window)
+    if slot == 0:
+        return 0
+    typed = Q_A + qtype - 1 if qtype >= 1 and qtype <= 5 else minute
+    at = i64(state + OUT) + CELL * (i64(slot + 8) & 0xFFFFFFFF) + 16
+    most = max(u8(at + minute), u8(at + typed))
+    if max(most, u8(at + Q_LOOKUP)) < MOST:
+        put8(at + minute, u8(at + minute) + 1)
+        put8(at + typed, u8(at + typed) + (typed != minute))
+        return put8(at + Q_LOOKUP, u8(at + Q_LOOKUP) + fresh)
+    bump(state, slot, minute, 1)
+    if typed != minute:
+        bump(state, slot, typed, 1)
+    return bump(state, slot, Q_LOOKUP, fresh)
 
 
 @part

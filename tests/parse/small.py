@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mailripple.parse import layout as L
 from mailripple.parse.native import (
-    add16,
+    add8,
     clz,
     ctz,
     entry,
@@ -269,8 +269,8 @@ def leading(a: int, b: int) -> int:
 
 
 @entry
-def sixteen(a: int, b: int) -> int:
-    add16(a, b)
+def sixteen(a: int, b: int, by: int) -> int:
+    add8(a, b, by)
 
 
 @entry

@@ -88,12 +88,12 @@ def test_ranges_of_bytes(kernels: Kernels, data: bytes, low: int, high: int) -> 
     assert kernels.between_bytes(place, low, high) == sum(1 << i for i in range(32) if low <= data[i] <= high)
 
 
-@given(data=st.binary(min_size=96, max_size=96))
-def test_sixteen_counters_at_once(kernels: Kernels, data: bytes) -> None:
-    """add16 adds 16-bit counters to 32-bit ones, each to its own, and none to its neighbour."""
-    totals, counters = np.frombuffer(data[:64], np.uint32).copy(), np.frombuffer(data[64:], np.uint16).copy()
-    expected = (totals.astype(np.uint64) + counters) & 0xFFFFFFFF
-    kernels.sixteen(totals.ctypes.data, counters.ctypes.data)
+@given(data=st.binary(min_size=80, max_size=80), by=st.sampled_from((0, 8)))
+def test_sixteen_counters_at_once(kernels: Kernels, data: bytes, by: int) -> None:
+    """add8 adds 8-bit counters to 32-bit ones, each to its own, shifted, and none to its neighbour."""
+    totals, counters = np.frombuffer(data[:64], np.uint32).copy(), np.frombuffer(data[64:], np.uint8).copy()
+    expected = (totals.astype(np.uint64) + (counters.astype(np.uint64) << by)) & 0xFFFFFFFF
+    kernels.sixteen(totals.ctypes.data, counters.ctypes.data, by)
     assert totals.tolist() == expected.tolist()
 
 

@@ -36,6 +36,9 @@ def infer_mail_servers(
     `pairs` (p, 3) client, name, MX or PTR; `domains` (d,) keys of the recipient domains; `ptr_names` (c,) keys of the
     reverse names of the addresses that handed mail in.
     """
+    domains, ptr_names = np.unique(domains), np.unique(ptr_names)
+    likely = np.concatenate([_asking(pairs, MX, len(domains)), _asking(pairs, PTR, len(ptr_names))])
+    pairs = pairs[np.isin(pairs[:, 0], likely)]
     mx = _cover(pairs, domains, MX)
     ptr = _cover(pairs, ptr_names, PTR)
     found = [
@@ -47,9 +50,19 @@ def infer_mail_servers(
     return sorted(certain or found, key=lambda s: (-max(s.mx_cover, s.ptr_cover), s.key))
 
 
+def _asking(pairs: npt.NDArray[np.int64], kind: int, wanted: int) -> npt.NDArray[np.int64]:
+    """Clients that asked for enough names of that kind to cover half of those wanted: few, so not all are sorted."""
+    least = COVER * wanted
+    clients = pairs[pairs[:, 2] == kind, 0]
+    bucket = clients & 0xFFFF
+    clients = clients[np.bincount(bucket, minlength=1 << 16)[bucket] >= least]
+    found, counts = np.unique(clients, return_counts=True)
+    enough: npt.NDArray[np.int64] = found[counts >= least]
+    return enough
+
+
 def _cover(pairs: npt.NDArray[np.int64], wanted: npt.NDArray[np.int64], kind: int) -> dict[int, float]:
     """Share of `wanted` names that each client asked for; empty where too few are wanted."""
-    wanted = np.unique(wanted)
     if len(wanted) < MINIMUM or not len(pairs):
         return {}
     chosen = pairs[(pairs[:, 2] == kind) & np.isin(pairs[:, 1], wanted)]

@@ -285,10 +285,10 @@ def deferred_series(
     out = np.zeros(size, np.int64)
     if series.window_s % counting.WINDOW_S == 0:
         column = counting.ENTITY_METRICS.index("mail.deferred")
-        for rows in counts.cells.parts():
-            mine = rows[((rows["tag"] & 0xFF) == counting.DOMAIN) & (rows["key"] == top.key)]
-            index = ((mine["tag"] >> 8) * counting.WINDOW_S - series.start) // series.window_s
-            np.add.at(out, index, mine["n"][:, column].astype(np.int64))
+        rows = counts.cells.of([top.key])
+        mine = rows[(rows["tag"] & 0xFF) == counting.DOMAIN]
+        index = ((mine["tag"] >> 8) * counting.WINDOW_S - series.start) // series.window_s
+        np.add.at(out, index, mine["n"][:, column].astype(np.int64))
         return out
     rows_of = attempts.deferred
     if not rows_of.complete:

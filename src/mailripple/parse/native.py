@@ -61,8 +61,9 @@ eqmask = _operation("eqmask")
 rangemask = _operation("rangemask")
 #: Ask for a cache line; harmless whatever the address is.
 prefetch = _operation("prefetch")
-#: Add the 16 counters of 16 bits at the second address to the 16 of 32 bits at the first, which wrap.
-add16 = _operation("add16")
+#: Add the 16 counters of 8 bits at the second address, shifted left by 0 to 24 bits, to the 16 of 32 bits at the first,
+#: which wrap.
+add8 = _operation("add8")
 #: Low half xor high half of the 128-bit product: the mixing step of the wyhash family of hash functions.
 mulmix = _operation("mulmix")
 
@@ -97,7 +98,7 @@ def translate(functions: Sequence[Callable[..., Any]]) -> str:
 _COMPARE = {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 _LOADS = {"u8": 8, "u16": 16, "u32": 32, "i64": 64}
 _STORES = {"put8": 8, "put16": 16, "put32": 32, "put64": 64}
-_ARGUMENTS = {**dict.fromkeys((*_LOADS, "ctz", "clz", "prefetch"), 1), "rangemask": 3}
+_ARGUMENTS = {**dict.fromkeys((*_LOADS, "ctz", "clz", "prefetch"), 1), "rangemask": 3, "add8": 3}
 
 
 class Body:
@@ -419,10 +420,10 @@ def operate(body: Body, name: str, arguments: Sequence[Any]) -> Any:
         found = body.module.globals.get("llvm.prefetch.p0") or ir.Function(body.module, shape, "llvm.prefetch.p0")
         b.call(found, [b.inttoptr(arguments[0], byte.as_pointer()), half(0), half(3), half(1)])
         return body.const(0)
-    if name == "add16":
-        narrow, wider = (ir.VectorType(ir.IntType(bits), 16).as_pointer() for bits in (16, 32))
+    if name == "add8":
+        narrow, wider = (ir.VectorType(ir.IntType(bits), 16).as_pointer() for bits in (8, 32))
         total, place = b.inttoptr(arguments[0], wider), b.inttoptr(arguments[1], narrow)
-        counters = b.zext(b.load(place, align=1), wider.pointee)
+        counters = b.shl(b.zext(b.load(place, align=1), wider.pointee), splat(body, arguments[2], 32, 16))
         b.store(b.add(b.load(total, align=1), counters), total, align=1)
         return body.const(0)
     vector = ir.VectorType(byte, 32)
@@ -435,9 +436,9 @@ def operate(body: Body, name: str, arguments: Sequence[Any]) -> Any:
     return b.zext(b.bitcast(found, half), word)
 
 
-def splat(body: Body, value: Any) -> Any:
-    """A vector of 32 times the low byte of `value`."""
+def splat(body: Body, value: Any, width: int = 8, many: int = 32) -> Any:
+    """A vector of `many` times the low `width` bits of `value`."""
     ir, b = body.ir, body.b
-    half, vector = ir.IntType(32), ir.VectorType(ir.IntType(8), 32)
-    one = b.insert_element(ir.Constant(vector, ir.Undefined), b.trunc(value, ir.IntType(8)), half(0))
-    return b.shuffle_vector(one, one, ir.Constant(ir.VectorType(half, 32), [0] * 32))
+    vector = ir.VectorType(ir.IntType(width), many)
+    lane = b.insert_element(ir.Constant(vector, ir.Undefined), b.trunc(value, vector.element), ir.IntType(32)(0))
+    return b.shuffle_vector(lane, lane, ir.Constant(ir.VectorType(ir.IntType(32), many), [0] * many))
