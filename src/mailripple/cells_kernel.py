@@ -185,7 +185,7 @@ def add_up(table: int, mask: int, used: int, rows: int, begin: int, end: int) ->
     Returns the number of the first cell for which the table is too full; `used` is the address of its number of rows.
     """
     for n in range(begin, end):
-        if 2 * i64(used) > mask:
+        if 4 * i64(used) > 3 * mask:
             return n
         cell = rows + CELL * n
         ahead = cell + 16 * CELL if n + 16 < end else cell
