@@ -54,6 +54,27 @@ def test_a_remote_outage() -> None:
     assert len(found.lines) == 5
 
 
+def test_an_outage_that_one_sender_meets() -> None:
+    """What one sender alone meets is an outage if its mail is deferred again when who greylists would have taken it."""
+    (found,) = find_outages(kept([*usual(5, 0, 200), *refused(5, 200, 320, clients=1), *usual(5, 330), *usual(6)]))
+    assert (found.cause, found.over) == ("remote-outage", True)
+    assert found.sources == pytest.approx(1)
+    burst = [t for t in refused(5, 200, 225, step=2, clients=1) if t[4] == 1 or t[5] == L.SENT]
+    assert find_outages(kept([*usual(5, 0, 200), *burst, *usual(5, 230), *usual(6)])) == []
+
+
+def test_of_many_destinations_none_is_passed_over() -> None:
+    """An outage of a few attempts is told beside 300 destinations at which more are deferred, one by one."""
+    busy: list[Try] = []
+    for domain in range(10, 310):
+        busy += usual(domain, domain % 7)
+        for i in range(12):
+            at, queue = 40 * i + domain / 10, 100_000 * domain + 50_000 + i
+            busy += [(at, queue, 10 + i, domain, 1, L.DEFERRED), (at + 3, queue, 10 + i, domain, 0, L.SENT)]
+    tries = [*usual(5, 0, 200), *refused(5, 200, 260, step=8), *usual(5, 270), *busy]
+    assert [o.domain for o in find_outages(kept(tries))] == [5]
+
+
 def test_greylisting() -> None:
     """Whoever takes mail of strangers on the next try, and of others at once, greylists."""
     tries = usual(5)

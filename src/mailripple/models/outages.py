@@ -31,7 +31,7 @@ GREY_FEWEST, GREY_SHARE, GREY_WAIT = 10, 0.8, 4 * MINUTE
 #: The DNS does not answer: in a bin of that length so many destinations, and such a share of all first attempts, fail.
 BIN, DNS_DOMAINS, DNS_SHARE, DNS_FEWEST = 5 * MINUTE, 4, 0.8, 6
 #: Destinations that are looked at, by deferred first attempts; log of an evidence, at most.
-MOST, LIMIT = 200, 27.0
+MOST, LIMIT = 2000, 27.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +103,20 @@ def _at(rows: IntArray, end: int) -> Iterator[Outage]:
         again = deferred & (rows[7, begin:stop] == 0)  # who greylists would take what comes again
         refused = bool(again.any()) and rows[10, begin:stop][deferred].mean() >= REFUSED
         cause = "closed-to-us" if few or refused else "remote-outage"
-        if cause == "closed-to-us" or effective(rows[:, inside]) >= SOURCES:
+        many = effective(rows[:, inside]) >= SOURCES
+        if cause == "closed-to-us" or many or (begin > 0 and _still_deferred(rows[:, begin:stop])):
             yield _outage(cause, rows, np.arange(begin, stop), over=over, evidence=evidence)
+
+
+def _still_deferred(run: IntArray) -> bool:
+    """True if a message was deferred once more when who greylists would have taken it: one sender's word is enough."""
+    order = np.lexsort((run[0], run[2], run[1]))
+    server, queue, ts, first = (run[i][order] for i in (1, 2, 0, 7))
+    begins = np.flatnonzero(first == 1)
+    of = np.searchsorted(begins, np.arange(len(order)), side="right") - 1
+    since = begins[np.maximum(of, 0)]
+    same = (of >= 0) & (first == 0) & (queue == queue[since]) & (server == server[since])
+    return bool(np.any(same & (ts - ts[since] >= SHORTEST)))
 
 
 def _greylists(rows: IntArray, first: BoolArray) -> bool:
