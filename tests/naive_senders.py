@@ -12,6 +12,8 @@ from mailripple.models.logs import ONE, add_logs, log_of
 from mailripple.models.senders_kernel import (
     ALARM,
     ALT_FAILS,
+    BAD,
+    BAD_OF,
     CEILING,
     CHANGING,
     CLUSTER,
@@ -20,6 +22,7 @@ from mailripple.models.senders_kernel import (
     HISTORY,
     HOUR,
     LARGE,
+    LARGE_FAILS,
     LEAD,
     MAILING,
     MORE,
@@ -30,6 +33,7 @@ from mailripple.models.senders_kernel import (
     SENDER_ALT,
     SENDER_FLOOR,
     STEADY,
+    THETA_MOST,
     THETAS,
     WARNING,
 )  # fmt: skip
@@ -133,8 +137,13 @@ class Subject:
         self.turn_day(u.ts // (24 * HOUR))
         chance = None
         if not self.failed_there.get(u.domain):
-            chance = self.chance(u, theta)
-            self.failures(u, theta, chance)
+            cell = self.mailings.setdefault((u.sender, u.ts // MAILING), [0, 0])
+            chance, most = ((CLUSTER * mean + cell[1] * ONE) // (CLUSTER + cell[0]) for mean in (theta, THETA_MOST))
+            cell[0] += 1
+            cell[1] += u.failed
+            self.large = cell[1] >= LARGE_FAILS and BAD_OF * cell[1] >= BAD * cell[0]
+            self.large |= cell[0] >= LARGE and 8 * cell[1] >= cell[0]
+            self.failures(u, theta, chance, most)
         self.failed_there[u.domain] = u.failed
         weight = self.contacts(u, theta, chance) + self.senders_of(u)
         self.keep(weight, u.order)
@@ -145,18 +154,10 @@ class Subject:
         if day != self.days[0]:
             self.days = (day, (self.senders, self.messages), self.days[1])
 
-    def chance(self, u: Unit, theta: int) -> int:
-        """Beta-binomial predictive chance within the mailing."""
-        cell = self.mailings.setdefault((u.sender, u.ts // MAILING), [0, 0])
-        found = (CLUSTER * theta + cell[1] * ONE) // (CLUSTER + cell[0])
-        cell[0] += 1
-        cell[1] += u.failed
-        self.large = cell[0] >= LARGE and 8 * cell[1] >= cell[0]
-        return found
-
-    def failures(self, u: Unit, theta: int, chance: int) -> None:
-        """Streams B and P."""
-        begins = [b.add(share(t, u.failed) - share(chance, u.failed), self.units == 1) for b, t in zip(self.b, THETAS, strict=True)]
+    def failures(self, u: Unit, theta: int, chance: int, most: int) -> None:
+        """Streams B and P: under the null, and under the alternative that learns as the null does."""
+        others = (*THETAS, most)
+        begins = [b.add(share(t, u.failed) - share(chance, u.failed), self.units == 1) for b, t in zip(self.b, others, strict=True)]
         self.b[0].mark(all(begins), u.ts)
         self.plain.mark(self.plain.add(share(THETAS[1], u.failed) - share(theta, u.failed), self.units == 1), u.ts)
 

@@ -101,8 +101,10 @@ HOUR = 3_600_000_000
 DAY = 24 * HOUR
 #: A mailing: what a subject sends with one sender address in as long.
 MAILING = HOUR
-#: Failures, alternatives: a mass mailer fails that often (several at once; the truth need only lie between).
-THETAS = (fixed(0.1), fixed(0.2), fixed(0.4))
+#: Failures, alternatives: a mass mailer fails that often (several at once; the truth need only lie between).  The last
+#: learns within a mailing, as the null does: else the null, which learns, would do better where half fails.
+THETAS = (fixed(0.1), fixed(0.2))
+THETA_MOST = fixed(0.4)
 #: Their logarithms: log(1 - theta) and log(theta) in turn.
 THETA_LOGS = tuple(log_of(p) for theta in THETAS for p in (ONE - theta, theta))
 #: Within (subject, sender, hour) failures are beta-binomial: `CLUSTER` prior units carry the site's rate, which is a
@@ -131,8 +133,9 @@ GATE, CHANGING, STEADY, NOTICE = log_of(20), log_of(50), log_of(400), log_of(100
 LEAD, HISTORY = log_of(500), 20
 WARNING, ALARM = log_of(10_000), log_of(100_000)
 MORE = log_of(5)
-#: Or a mailing of so many units of which an eighth fails: old lists of one's own are smaller.
-LARGE = 600
+#: Or a mailing of so many units of which an eighth fails, or in which as many fail and they are nine in twenty: old
+#: lists of one's own are smaller, and not as bad.
+LARGE, LARGE_FAILS, BAD, BAD_OF = 600, 75, 9, 20
 LN3, LN2_, LN50 = log_of(3), log_of(2), log_of(50)
 
 
@@ -143,31 +146,36 @@ def log_share(p: int, failed: int) -> int:
 
 
 @part
-def chance_in(state: int, slot: int, failed: int) -> int:
-    """Predictive chance of failure in a beta-binomial cluster, fixed point; takes the outcome in."""
-    n = units_in(slot)
-    k = failures_in(slot)
-    set_counts(slot, n + 1, k + failed)
-    return (CLUSTER * i64(state + THETA) + k * ONE) // (CLUSTER + n)
+def chance_in(slot: int, theta: int) -> int:
+    """Predictive chance of failure in a beta-binomial cluster whose mean is theta before it begins, fixed point."""
+    return (CLUSTER * theta + failures_in(slot) * ONE) // (CLUSTER + units_in(slot))
 
 
 @part
-def failure_chance(state: int, subject: int, sender: int, ts: int, failed: int) -> int:
-    """Predictive chance of failure within a mailing (beta-binomial), fixed point; takes the outcome in."""
+def mailing_of(state: int, subject: int, sender: int, ts: int) -> int:
+    """The pair that counts the units and failures of the mailing."""
     cell = pair_of(state, join_keys(join_keys(i64(subject), sender), ts // MAILING + 3), ts, FOR_HOURS)
     see(cell, ts)
-    chance = chance_in(state, cell, failed)
-    put64(subject + X_LARGE, units_in(cell) >= LARGE and 8 * failures_in(cell) >= units_in(cell))
-    return chance
+    return cell
 
 
 @part
-def step_failures(state: int, subject: int, chance: int, failed: int, ts: int) -> int:
-    """Stream B, clustered, and P, plain."""
+def add_to_mailing(subject: int, cell: int, failed: int) -> int:
+    """Count the unit, and note whether the mailing is larger or worse than an old list of one's own."""
+    units = units_in(cell) + 1
+    failures = failures_in(cell) + failed
+    set_counts(cell, units, failures)
+    large = units >= LARGE and 8 * failures >= units
+    return put64(subject + X_LARGE, large or (failures >= LARGE_FAILS and BAD_OF * failures >= BAD * units))
+
+
+@part
+def step_failures(state: int, subject: int, chance: int, most: int, failed: int, ts: int) -> int:
+    """Stream B, clustered, and P, plain; chances of failure under the null, and under the last alternative."""
     null = log_share(chance, failed)
     units = i64(subject + X_UNITS)
-    fresh = 0
-    for j in range(3):
+    fresh = cusum(subject, X_B3, log_share(most, failed) - null)
+    for j in range(2):
         log_e = THETA_LOGS[2 * j + failed] - null
         fresh += cusum(subject, X_B + 8 * j, log_e)
         if j == 1:
@@ -356,8 +364,10 @@ def take_unit(state: int, raw: int, kind: int, row: int, stride: int) -> int:
     # After a failure the next message there says nothing, whatever becomes of it: a job that writes to a dead address
     # each hour is no worm.
     if not failures_in(there):
-        chance = failure_chance(state, subject, sender, ts, failed)
-        step_failures(state, subject, chance, failed, ts)
+        cell = mailing_of(state, subject, sender, ts)
+        chance = chance_in(cell, i64(state + THETA))
+        step_failures(state, subject, chance, chance_in(cell, THETA_MOST), failed, ts)
+        add_to_mailing(subject, cell, failed)
     set_counts(there, 0, failed)
     known = seen(there)
     see(there, ts)
