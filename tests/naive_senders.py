@@ -91,8 +91,7 @@ class Subject:
     """A host or account."""
 
     units: int = 0
-    often: int = 0
-    before: int = 0
+    spoke: int = 0
     low: int = 0
     large: bool = False
     hour: int = 0
@@ -206,13 +205,15 @@ class Subject:
     def judge(self, ts: int, first: bool) -> None:
         """The mean of the streams, and the levels; nothing where no stream says more than e."""
         if ts // MAILING != self.hour:
-            self.hour, self.before, self.often, self.low = ts // MAILING, self.often, 0, LIMIT
+            self.hour, self.low = ts // MAILING, LIMIT
         if max(self.v.s, *(b.s for b in self.b)) <= ONE:
-            self.low = 0
+            self.low = self.spoke = 0
             return
         steps = self.weeks[ts // WEEK] + self.weeks.get(ts // WEEK - 1, 0)
         often = add_logs(self.b[1].s, self.b[2].s) - LN2
-        self.often, self.low = max(self.often, often), min(self.low, often)
+        self.low = min(self.low, often)
+        if often >= GATE and not self.spoke:
+            self.spoke = ts
         clustered = add_logs(add_logs(self.b[0].s, self.b[1].s), self.b[2].s) - LN3
         gate = clustered >= GATE
         most = clustered + LEAD if self.days[2][1] < HISTORY else LIMIT
@@ -233,7 +234,7 @@ class Subject:
             self.notice, self.onset = ts, begun.since
         if total >= WARNING and not self.warning:
             self.warning = ts
-        again = first and self.before >= GATE and often >= self.low + MORE
+        again = first and self.spoke and ts - self.spoke >= MAILING and often >= self.low + MORE
         mailing = self.sender.s < GATE and not again and not self.large
         if total >= ALARM and often >= self.gate(steps) and not mailing and not self.alarm:
             self.alarm, self.onset, self.alarm_units = ts, begun.since, begun.units

@@ -89,12 +89,11 @@ R_SENDER, R_DOMAIN, R_FIRST, R_STATUS, R_DSN, R_FINAL = range(6, 12)
     X_OLD_MESSAGES,
     X_P_SINCE,
     X_P_UNITS,
-    X_OFTEN,
-    X_BEFORE,
+    X_SPOKE,
     X_HOUR,
     X_LOW,
     X_LARGE,
-) = range(X_OWN, X_OWN + 39 * 8, 8)
+) = range(X_OWN, X_OWN + 38 * 8, 8)
 HOST, ACCOUNT = 1, 2
 
 HOUR = 3_600_000_000
@@ -300,19 +299,20 @@ def onset(subject: int, clustered: int) -> int:
 def judge(subject: int, ts: int, first: int) -> int:
     """Average the streams; note when each level was first reached, and since when.  Nothing to see: nothing to do.
 
-    `first`: the unit's outcome is that of a first attempt; that of a retry belongs to an earlier mailing.
+    `first`: the unit's outcome is that of a first attempt; that of a retry belongs to an earlier mailing.  A mailing
+    that goes on over the full hour is not two: X_SPOKE keeps since when failures speak.
     """
     if ts // MAILING != i64(subject + X_HOUR):
         put64(subject + X_HOUR, ts // MAILING)
-        put64(subject + X_BEFORE, i64(subject + X_OFTEN))
-        put64(subject + X_OFTEN, 0)
         put64(subject + X_LOW, LIMIT)
     strongest = max(i64(subject + X_B), i64(subject + X_B2))
     strongest = max(strongest, i64(subject + X_B3))
     if max(strongest, i64(subject + X_V)) <= ONE:
+        put64(subject + X_SPOKE, 0)
         return put64(subject + X_LOW, 0)
     often = add_logs(i64(subject + X_B2), i64(subject + X_B3)) - LN2_
-    put64(subject + X_OFTEN, max(i64(subject + X_OFTEN), often))
+    if often >= GATE and i64(subject + X_SPOKE) == 0:
+        put64(subject + X_SPOKE, ts)
     put64(subject + X_LOW, min(i64(subject + X_LOW), often))
     clustered = add_logs(add_logs(i64(subject + X_B), i64(subject + X_B2)), i64(subject + X_B3)) - LN3
     most = clustered + LEAD if i64(subject + X_OLD_MESSAGES) < HISTORY else LIMIT
@@ -332,7 +332,8 @@ def judge(subject: int, ts: int, first: int) -> int:
         put64(subject + X_WARNING_AT, ts)
     steady = i64(subject + X_S) < GATE
     gate = (STEADY if steady else CHANGING) + log_of(max(50, week_units(subject))) - LN50
-    again = first and i64(subject + X_BEFORE) >= GATE and often >= i64(subject + X_LOW) + MORE
+    earlier = i64(subject + X_SPOKE) != 0 and ts - i64(subject + X_SPOKE) >= MAILING
+    again = first and earlier and often >= i64(subject + X_LOW) + MORE
     if steady and not again and not i64(subject + X_LARGE):
         return 0
     if total >= ALARM and often >= gate and i64(subject + X_ALARM_AT) == 0:
