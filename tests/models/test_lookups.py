@@ -141,7 +141,7 @@ def test_only_dated_questions_for_exchangers_count() -> None:
     assert exchanger_questions(np.concatenate([*wrong, questions(asked)], axis=1)).shape[1] == 1
 
 
-@pytest.mark.parametrize(("per_minute", "most"), [(0.05, 6), (0.1, 6), (0.5, 8), (1.0, 14), (2.0, 26), (10.0, 24), (30.0, 14)])
+@pytest.mark.parametrize(("per_minute", "most"), [(0.05, 4), (0.1, 4), (0.5, 6), (1.0, 9), (2.0, 17), (10.0, 16), (30.0, 12)])
 def test_a_mailer_is_named_in_few_names(per_minute: float, most: int) -> None:
     """Median number of names to the alarm over 40 mailers."""
     needed = []

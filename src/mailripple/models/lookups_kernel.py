@@ -77,7 +77,9 @@ X_CLUMPS = X_R + 8 * STREAMS
 X_CELL = X_CLUMPS + 8 * SORTS
 SECOND = 1_000_000
 #: e-values as logarithms.  An alarm of guesses is dearer: what else is asked for under such names is less well known.
+#: What has gone on for `LASTS` is cheaper: people who type a handful of names are done by then.
 NOTICE, WARNING, ALARM, ALARM_GUESS = log_of(1000), log_of(10_000), log_of(100_000), log_of(1_000_000)
+ALARM_LASTS, LASTS = log_of(3000), 180 * SECOND
 LOG_STREAMS = log_of(STREAMS)
 #: Names since it began that an alarm needs, besides the first: of exchangers, and of domains whose server is guessed.
 LEAST_NAMES, LEAST_GUESSED = 3, 3
@@ -196,7 +198,9 @@ def reach(subject: int, total: int, ts: int) -> int:
         put64(subject + X_WARNING_AT, ts)
     guessed = i64(subject + X_KIND) == GUESS
     least = LEAST_GUESSED if guessed else LEAST_NAMES
-    enough = total >= (ALARM_GUESS if guessed else ALARM) and i64(subject + X_SINCE_NAMES) >= least
+    lasts = ts - i64(subject + X_SINCE) >= LASTS
+    needed = ALARM_GUESS if guessed else ALARM_LASTS if lasts else ALARM
+    enough = total >= needed and i64(subject + X_SINCE_NAMES) >= least
     if enough and i64(subject + X_ALARM_AT) == 0:
         put64(subject + X_ALARM_AT, ts)
         put64(subject + X_ONSET, i64(subject + X_SINCE))
