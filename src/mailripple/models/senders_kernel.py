@@ -131,7 +131,7 @@ GATE, CHANGING, STEADY, NOTICE = log_of(20), log_of(50), log_of(400), log_of(100
 #: and wherever it is said how sure an incident is, V and S count no more than 500 times what failures say.
 LEAD, HISTORY = log_of(500), 20
 WARNING, ALARM = log_of(10_000), log_of(100_000)
-MORE = log_of(5)
+MORE = log_of(3)
 #: Or a mailing of so many units of which an eighth fails, or in which as many fail and they are nine in twenty: old
 #: lists of one's own are smaller, and not as bad.
 LARGE, LARGE_FAILS, BAD, BAD_OF = 600, 75, 9, 20
