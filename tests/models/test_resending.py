@@ -35,3 +35,18 @@ def test_sending_again_is_found(again: float, verdict: str) -> None:
     found = resent(gather(Material(minutes, attempts(again, 1), None, str, clock)))
     assert found.verdict == verdict
     assert {e.name: e.value for e in found.estimates}["after deferral"] == pytest.approx(again, abs=0.15)
+
+
+def test_other_keys_give_the_same_answer() -> None:
+    """Law 7: keys are other numbers in each run; the interval, which is drawn, does not move by a digit."""
+    minutes = Minutes(START, {"mail.from": np.ones(1440)}, np.ones(1440, np.bool_), np.zeros(1440, np.bool_))
+    kept = attempts(0.5, 1)
+    keys = np.random.default_rng(2).permutation(100_000)
+    other = []
+    for rows in (kept.deferred, kept.other):
+        table = rows.columns.copy()
+        for column in (2, 5, 6):  # queue id, sender, domain
+            table[column] = keys[table[column]]
+        other.append(Rows(np.ascontiguousarray(table[:, np.lexsort((table[2], table[0]))])))
+    both = [resent(gather(Material(minutes, part, None, str, clock))) for part in (kept, KeptAttempts(*other))]
+    assert both[0] == both[1]

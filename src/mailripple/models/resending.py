@@ -28,7 +28,7 @@ def resent(evidence: Evidence) -> Relation:
     since = max(deferred.since, other.since)
     tables = [r.columns[:, r["ts"] > since] for r in (deferred, other)]
     rows = np.concatenate(tables, axis=1)
-    rows = rows[:, np.argsort(rows[0], kind="stable")]
+    rows = rows[:, np.lexsort((rows[9], rows[0]))]
     first = rows[:, (rows[7] == 1) & (rows[5] != 0) & (rows[6] != 0)]
     if not first.shape[1]:
         return unknown("K11", "no first attempts with a sender and a destination are known", span)
@@ -75,9 +75,13 @@ def _neighbours(first: IntArray) -> tuple[BoolArray, BoolArray]:
 
 
 def _difference(first: IntArray, again: BoolArray, mine: BoolArray, others: BoolArray) -> Estimate:
-    """Difference of the two shares with an interval from resampled senders, who are what repeats itself."""
-    senders, index = np.unique(first[5], return_inverse=True)
-    size = len(senders)
+    """Difference of the two shares with an interval from resampled senders, who are what repeats itself.
+
+    They are numbered as they appear: keys, which are other ones in each run, would draw other samples.
+    """
+    _, places, index = np.unique(first[5], return_index=True, return_inverse=True)
+    index = np.argsort(np.argsort(places))[index]
+    size = len(places)
     sums = [
         np.bincount(index, weights=w.astype(np.float64), minlength=size)
         for w in (again & mine, mine, again & others, others)
