@@ -84,6 +84,20 @@ def test_greylisting() -> None:
     assert (found.cause, found.domain) == ("greylisting", 5)
 
 
+def test_greylisting_where_the_queue_runs_often() -> None:
+    """A retry after five minutes comes too early for some: the one after ten counts; an outage there is told as well."""
+    tries = usual(5)
+    for i in range(60):
+        at = 15 * i
+        tries += [(at, i, 10 + i % 12, 5, 1, L.DEFERRED), (at + 5, i, 10 + i % 12, 5, 0, L.DEFERRED)]
+        tries.append((at + 10, i, 10 + i % 12, 5, 0, L.SENT))
+    (found,) = find_outages(kept([*tries, *usual(6, 0, 900)]))
+    assert (found.cause, found.domain) == ("greylisting", 5)
+    down = [t for t in tries if not 295 <= t[0] < 425] + refused(5, 300, 420)
+    both = find_outages(kept([*down, *usual(6, 0, 900)]))
+    assert [o.cause for o in both] == ["greylisting", "remote-outage"]
+
+
 def test_a_door_that_is_closed_to_one_of_us() -> None:
     """Mail of one host that is not taken to the end of the log, while others have none there, is a closed door."""
     tries = [t for t in refused(5, 300, 900, clients=1) if t[0] < 600]

@@ -84,13 +84,17 @@ def find_outages(kept: KeptAttempts) -> list[Outage]:
 def _at(rows: IntArray, end: int) -> Iterator[Outage]:
     """What one destination's attempts (11, n), by time, tell."""
     first = (rows[7] == 1) & (rows[8] == L.DEFERRED)
-    if _greylists(rows, first):
-        yield _outage("greylisting", rows, np.flatnonzero(first), over=True, evidence=LIMIT)
-        return
     taken = rows[8] != L.DEFERRED
     runs = _runs(first, taken)
+    stuck = _stuck(rows, runs)
+    ordinary = np.ones(rows.shape[1], bool)
+    for begin, stop in stuck:
+        ordinary[begin:stop] = False
+    greylists = _greylists(rows, first & ordinary)
+    if greylists:
+        yield _outage("greylisting", rows, np.flatnonzero(first & ordinary), over=True, evidence=LIMIT)
     usual = _usual(rows, first, taken, runs)
-    for begin, stop in runs:
+    for begin, stop in stuck if greylists else runs:
         inside = np.flatnonzero(first[begin:stop]) + begin
         long = rows[0, stop - 1] - rows[0, begin] >= SHORTEST
         evidence = min(len(inside) * -math.log(usual), LIMIT)
@@ -104,36 +108,53 @@ def _at(rows: IntArray, end: int) -> Iterator[Outage]:
         refused = bool(again.any()) and rows[10, begin:stop][deferred].mean() >= REFUSED
         cause = "closed-to-us" if few or refused else "remote-outage"
         many = effective(rows[:, inside]) >= SOURCES
-        if cause == "closed-to-us" or many or (begin > 0 and _still_deferred(rows[:, begin:stop])):
+        if cause == "closed-to-us" or many or (begin > 0 and (begin, stop) in stuck):
             yield _outage(cause, rows, np.arange(begin, stop), over=over, evidence=evidence)
 
 
+def _stuck(rows: IntArray, runs: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The runs in which mail was deferred once more when who greylists would have taken it."""
+    retries = np.concatenate([[0], np.cumsum((rows[7] == 0) & (rows[8] == L.DEFERRED))])
+    likely = [(b, e) for b, e in runs if retries[e] > retries[b] and rows[0, e - 1] - rows[0, b] >= SHORTEST]
+    return [(b, e) for b, e in likely if _still_deferred(rows[:, b:e])]
+
+
 def _still_deferred(run: IntArray) -> bool:
-    """True if a message was deferred once more when who greylists would have taken it: one sender's word is enough."""
-    order = np.lexsort((run[0], run[2], run[1]))
-    server, queue, ts, first = (run[i][order] for i in (1, 2, 0, 7))
-    begins = np.flatnonzero(first == 1)
-    of = np.searchsorted(begins, np.arange(len(order)), side="right") - 1
-    since = begins[np.maximum(of, 0)]
-    same = (of >= 0) & (first == 0) & (queue == queue[since]) & (server == server[since])
-    return bool(np.any(same & (ts - ts[since] >= SHORTEST)))
+    """True if a message was deferred once more when who greylists would have taken it."""
+    order, age = _by_message(run)
+    return bool(np.any((age >= SHORTEST) & (run[7, order] == 0) & (run[8, order] == L.DEFERRED)))
+
+
+def _by_message(rows: IntArray) -> tuple[IntArray, IntArray]:
+    """Places of the attempts, message by message and by time; and how long after the message's first try each came
+    (us; -1 where that is not known)."""
+    order = np.lexsort((rows[0], rows[2], rows[1]))
+    number = np.arange(len(order))
+    begins = np.flatnonzero(rows[7, order] == 1)
+    if not len(begins):
+        return order, np.full(len(order), -1)
+    since = order[begins[np.maximum(np.searchsorted(begins, number, side="right") - 1, 0)]]
+    known = (rows[1, order] == rows[1, since]) & (rows[2, order] == rows[2, since]) & (number >= begins[0])
+    return order, np.where(known, rows[0, order] - rows[0, since], -1)
 
 
 def _greylists(rows: IntArray, first: BoolArray) -> bool:
-    """True if most of what was deferred at first was taken on the next try of the same message."""
+    """True if most of what was deferred at first was taken on the next try of the same message.
+
+    A try that comes within ten minutes may come too early: then the one after it counts.
+    """
     if np.count_nonzero(first) < GREY_FEWEST:
         return False
-    order = np.lexsort((rows[0], rows[2], rows[1]))
-    server, queue, ts, status = (rows[i][order] for i in (1, 2, 0, 8))
-    begins = first[order]
+    order, age = _by_message(rows)
+    early = (rows[7, order] == 0) & (rows[8, order] == L.DEFERRED) & (age >= 0) & (age < SHORTEST)
+    order, age = order[~early], age[~early]
     follows = np.zeros(len(order), bool)
-    follows[:-1] = (queue[1:] == queue[:-1]) & (server[1:] == server[:-1])
-    tried = begins & follows
-    at = np.flatnonzero(tried)
-    if len(at) < GREY_FEWEST:
+    follows[:-1] = (rows[2, order[1:]] == rows[2, order[:-1]]) & (rows[1, order[1:]] == rows[1, order[:-1]])
+    tried = np.flatnonzero(first[order] & follows)
+    if len(tried) < GREY_FEWEST:
         return False
-    taken = (status[at + 1] == L.SENT) & (ts[at + 1] - ts[at] >= GREY_WAIT)
-    spread = int(ts[at].max() - ts[at].min())
+    taken = (rows[8, order[tried + 1]] == L.SENT) & (age[tried + 1] >= GREY_WAIT)
+    spread = int(np.ptp(rows[0, order[tried]]))
     at_once = np.count_nonzero((rows[7] == 1) & (rows[8] == L.SENT))
     return bool(taken.mean() >= GREY_SHARE and spread > 6 * SHORTEST and at_once > 0)
 
