@@ -86,7 +86,11 @@ def test_a_cell_counts_beyond_its_eight_bits() -> None:
 def test_a_message_to_very_many_counts_them_all(nrcpts: int) -> None:
     """The recipients of one message are the same for its client as for its server, however many they are."""
     event = Event("mail.from", START, queue="q", client="192.0.2.7", account="ann", nrcpts=nrcpts)
-    assert plain(counted(columns_of([event] * 70), **TINY)) == expected([event] * 70)
+    counts = counted(columns_of([event] * 70), **TINY)
+    assert plain(counts) == expected([event] * 70)
+    totals = entity_totals(counts.cells)
+    accepted = totals["n"][:, counting.ENTITY_METRICS.index("mail.accepted")].tolist()
+    assert accepted == [70 * nrcpts] * 2
 
 
 @settings(deadline=None, max_examples=30)

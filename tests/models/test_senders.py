@@ -151,6 +151,36 @@ def test_one_mailing_is_not_many_witnesses() -> None:
     assert found.alarm is None
 
 
+def steady(per_minute: float, minutes: float, dead: float, seed: int) -> SenderScore:
+    """The score of a host with one sender that writes to a new domain each time."""
+    rng, units, ts = random.Random(seed), [], float(START // (3600 * SECOND) * 3600 * SECOND + 50 * 60 * SECOND)
+    end = ts + minutes * 60 * SECOND
+    while (ts := ts + rng.expovariate(per_minute) * 60 * SECOND) < end:
+        n = len(units)
+        units.append(Unit(int(ts), n + 1, f"q{n}", "192.0.2.1", "", "me@campus.example", f"d{n}.example", True, rng.random() < dead, True))
+    (found,) = scored(units).values()
+    return found
+
+
+def test_a_fast_mailer_with_one_sender_of_whose_mail_half_fails_is_named_within_minutes() -> None:
+    """At 100 a minute: after some 150 messages, though the null learns the failures of the mailing."""
+    found = [steady(100, 30, 0.5, seed) for seed in range(10)]
+    assert all(f.alarm is not None for f in found)
+    assert np.median([f.units_to_alarm for f in found]) < 250
+
+
+def test_a_mailing_that_goes_on_over_the_full_hour_is_not_two() -> None:
+    """A list of 300 with a quarter dead, sent in 20 minutes on both sides of the full hour, is no more than a warning."""
+    assert all(steady(15, 20, 0.25, seed).alarm is None for seed in range(10))
+
+
+def test_a_slow_mailer_with_one_sender_is_named_an_hour_after_it_was_first_heard() -> None:
+    """At 2 a minute, a third fails: not within the first hour, and then soon."""
+    found = [steady(2, 240, 0.33, seed) for seed in range(10)]
+    assert all(f.alarm is not None and f.alarm - f.first > 3600 * SECOND for f in found)
+    assert np.median([(f.alarm or 0) - f.first for f in found]) < 2.5 * 3600 * SECOND
+
+
 def test_a_job_that_writes_to_a_dead_address_each_hour_is_no_worm() -> None:
     """The same failure again and again says nothing new."""
     units = [
