@@ -106,7 +106,7 @@ class Counts:
     """Counts of a part or of a run.
 
     `server`, `minute` (n,) key of the server and minute since 1970 (UNDATED for lines without a time), sorted and
-    unique; `values` (n, metrics) int64, see METRIC_NAMES; `cells` arrays of CELL, window and kind in `tag`
+    unique; `values` (n, metrics) int64, see METRIC_NAMES; `cells` rows of CELL, window and kind in `tag`
     (window << 8 | kind), which may repeat and add up; `pairs` (p, 3) client, name, 1 for MX and 2 for PTR, unique;
     `capped` increments lost because a window had more than WINDOW_CAP entities.
     """
