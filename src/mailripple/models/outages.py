@@ -71,14 +71,14 @@ def find_outages(kept: KeptAttempts) -> list[Outage]:
         asked &= (rows[0] < outage.start) | (rows[0] > outage.end)
     rest = rows if asked.all() else rows[:, asked]
     first = rest[:, (rest[7] == 1) & (rest[8] == L.DEFERRED)]
-    domains, counts = np.unique(first[6], return_counts=True)
-    wanted = domains[(counts >= FEWEST) & (domains != 0)]
-    wanted = wanted[np.argsort(-counts[(counts >= FEWEST) & (domains != 0)], kind="stable")][:MOST]
+    domains, begins, counts = np.unique(first[6], return_index=True, return_counts=True)
+    enough = np.flatnonzero((counts >= FEWEST) & (domains != 0))
+    wanted = domains[enough[np.lexsort((begins[enough], -counts[enough]))][:MOST]]  # of equals the earlier: not by key
     rest = rest[:, np.isin(rest[6], wanted)]
     rest = rest[:, np.argsort(rest[6], kind="stable")]
     of_each = np.split(rest, np.flatnonzero(np.diff(rest[6])) + 1, axis=1) if rest.shape[1] else []
     found = [outage for mine in of_each for outage in _at(np.ascontiguousarray(mine), int(rows[0, -1]))]
-    return sorted([*silent, *found], key=lambda o: (o.start, o.domain))
+    return sorted([*silent, *found], key=lambda o: (o.start, o.lines))
 
 
 def _at(rows: IntArray, end: int) -> Iterator[Outage]:
