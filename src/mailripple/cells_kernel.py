@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from mailripple.parse.native import add8, entry, i64, mulmix, part, prefetch, put8, put32, put64, shr, u8, u32
 from mailripple.parse.text import K1, K2
+from mailripple.slots_kernel import empty, first_free, settle
 
 # words of the state block
 SERVERS, SERVERS_MASK, SERVERS_N, ROWS, ROWS_CAP, LAST_SERVER, LAST_MINUTE, LAST_ROW = range(0, 64, 8)
@@ -27,6 +28,7 @@ CELL = 32
 #: What a counter of a cell holds at most; the bit of a cell's tag, beside its kind, that makes it a heavy one.
 MOST, HEAVY, HEAVY_BITS = 255, 128, 8
 TOTAL = 80
+LOOKUP = 16
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
 #: A repeated question (same client, name and type) within that time is the resolver's doing, not the user's.
@@ -238,24 +240,21 @@ def rebuild_servers(state: int, table: int, mask: int) -> int:
 
 
 @entry
-def rebuild_lookups(state: int, table: int, mask: int, since: int) -> int:
-    """Copy the look-ups that are not older than `since`; how many."""
-    old = i64(state + LOOKUPS)
+def forget_lookups(state: int, since: int) -> int:
+    """Sweep the look-ups out that are older than `since`; how many are left.  At least one slot must be empty."""
+    base = i64(state + LOOKUPS)
+    mask = i64(state + LOOKUPS_MASK)
+    first = first_free(base, LOOKUP)
     kept = 0
-    for k in range(i64(state + LOOKUPS_MASK) + 1):
-        slot = old + 16 * k
-        if i64(slot + 8) < since:  # most of them, and all free slots: one test that the processor can foresee
-            continue
+    for k in range(first + 1, first + mask + 1):
+        slot = base + LOOKUP * (k & mask)
         if i64(slot) == 0:
             continue
-        at = shr(i64(slot), 1) & mask
-        while i64(table + 16 * at) != 0:
-            at = (at + 1) & mask
-        put64(table + 16 * at, i64(slot))
-        put64(table + 16 * at + 8, i64(slot + 8))
-        kept += 1
-    put64(state + LOOKUPS, table)
-    put64(state + LOOKUPS_MASK, mask)
+        if i64(slot + 8) < since:
+            empty(slot, LOOKUP)
+        else:
+            settle(base, LOOKUP, mask, k & mask)
+            kept += 1
     put64(state + LOOKUPS_N, kept)
     return kept
 

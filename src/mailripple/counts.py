@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mailripple import cells_kernel as kernel
-from mailripple import counts_kernel
+from mailripple import counts_kernel, slots_kernel
 from mailripple.parse import text
 from mailripple.parse.build import Kernels, once
+from mailripple.slots import widened
 from mailripple.tables import QTYPES
 
 IntArray = npt.NDArray[np.int64]
@@ -214,7 +215,7 @@ def _together(parts: Sequence[Cells]) -> Cells:
 @once
 def kernels() -> Kernels:
     """The counting kernels, compiled or loaded once a process."""
-    return Kernels([text, kernel, counts_kernel])
+    return Kernels([text, slots_kernel, kernel, counts_kernel])
 
 
 class Counter:
@@ -224,7 +225,6 @@ class Counter:
         self._kernels = kernels()
         self._state = np.zeros(kernel.STATE_WORDS, np.int64)
         self._keep: dict[int, npt.NDArray[Any]] = {}
-        self._spare = np.zeros((0, 2), np.int64)  # the last table of look-ups: memory that is mapped already
         self.cells = Cells(budget=budget)
         self._rows(rows)
         self._own(kernel.INDEX, np.zeros((2 * cells, 2), np.int64), 2 * cells - 1)
@@ -295,14 +295,10 @@ class Counter:
         """Drop questions that can no longer be repeated ones; a table that stays full becomes larger."""
         table = self._keep[kernel.LOOKUPS]
         since = int(table[:, 1].max()) - 125 * 1_000_000
-        new = self._spare if self._spare.shape == table.shape else np.zeros_like(table)
-        new.fill(0)
-        kept = self._kernels.rebuild_lookups(self._state.ctypes.data, new.ctypes.data, len(new) - 1, since)
-        self._keep[kernel.LOOKUPS], self._spare = new, table
-        if 4 * kept > len(new):
-            larger = np.zeros((4 * len(new), 2), np.int64)
-            self._kernels.rebuild_lookups(self._state.ctypes.data, larger.ctypes.data, len(larger) - 1, since)
-            self._keep[kernel.LOOKUPS] = larger
+        kept = self._kernels.forget_lookups(self._state.ctypes.data, since)
+        while 4 * kept > len(table):
+            table = widened(self._keep.pop(kernel.LOOKUPS), self._kernels)
+            self._own(kernel.LOOKUPS, table, len(table) - 1)
 
     def _grow_pairs(self) -> None:
         size = 2 * len(self._keep[kernel.PAIRS])

@@ -8,6 +8,7 @@ from mailripple.cells_kernel import (
     INDEX,
     INDEX_MASK,
     INDEX_N,
+    LOOKUP,
     LOOKUPS,
     LOOKUPS_MASK,
     LOOKUPS_N,
@@ -35,6 +36,7 @@ from mailripple.cells_kernel import (
 from mailripple.parse import layout as L
 from mailripple.parse.native import entry, i64, part, prefetch, put8, put64, shr, u8
 from mailripple.parse.text import K3
+from mailripple.slots_kernel import find, home
 
 # server metrics (indices into METRIC_NAMES of counts.py)
 D_QUERY, D_TYPE, D_LOOKUP, D_RESPONSE, D_PACKET = 0, 1, 17, 18, 19
@@ -93,19 +95,11 @@ C_ACCOUNT, C_COUNT, C_FLAGS = L.COL["account"], L.COL["count"], L.COL["flags"]
 @part
 def is_new_lookup(state: int, key: int, ts: int) -> int:
     """True unless the same question was asked within REPEAT before."""
-    table = i64(state + LOOKUPS)
-    mask = i64(state + LOOKUPS_MASK)
-    at = shr(key, 1) & mask
-    while True:
-        slot = table + 16 * at
-        found = i64(slot)
-        if found == key:
-            before = i64(slot + 8)
-            put64(slot + 8, max(before, ts))
-            return ts - before > REPEAT or before - ts > REPEAT
-        if found == 0:
-            break
-        at = (at + 1) & mask
+    slot = find(i64(state + LOOKUPS), LOOKUP, i64(state + LOOKUPS_MASK), key)
+    if i64(slot) == key:
+        before = i64(slot + 8)
+        put64(slot + 8, max(before, ts))
+        return ts - before > REPEAT or before - ts > REPEAT
     put64(slot, key)
     put64(slot + 8, ts)
     put64(state + LOOKUPS_N, i64(state + LOOKUPS_N) + 1)
@@ -210,7 +204,7 @@ def fetch_ahead(state: int, col: int, stride: int) -> int:
     qtype = (code >> 16) & 0xFF
     asked = mix(client, i64(col + C_NAME * stride))
     key = question(asked, i64(col + C_SERVER * stride), qtype)
-    prefetch(i64(state + LOOKUPS) + 16 * (shr(key, 1) & i64(state + LOOKUPS_MASK)))
+    prefetch(i64(state + LOOKUPS) + LOOKUP * home(key, i64(state + LOOKUPS_MASK)))
     if qtype == 3 or qtype == 4:
         prefetch(i64(state + PAIRS) + 16 * pair_place(state, asked))
     return 0
