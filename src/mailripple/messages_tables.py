@@ -95,8 +95,6 @@ def claim(state: int, table: int, key: int, now: int) -> int:
     slot = find_known(state, table, key, now)
     if i64(slot) == 0:
         put64(slot, key)
-        for k in range(8, SLOT, 8):
-            put64(slot + k, 0)
         put64(state + table + 16, i64(state + table + 16) + 1)
     return slot
 

@@ -6,15 +6,14 @@ Mail servers do the same; who is one is known only at the end, and left to the d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from mailripple.models import logs, sums_kernel
 from mailripple.models import lookups_kernel as kernel
-from mailripple.models.sums import Sums, kernels, lines_of, values_of
+from mailripple.models import sums_kernel
+from mailripple.models.sums import Field, Sums, kernels, moment, nats, told, whole
 from mailripple.parse import layout as L
 from mailripple.parse.choose import Choice, Wanted
 from mailripple.tables import QTYPES
@@ -82,41 +81,21 @@ class Lookups:
         """All clients that asked for two names or more, in the order of their keys."""
         rows = self._sums.rows()
         rows = rows[rows[:, kernel.X_NAMES >> 3] > 1]
-        rows = rows[np.lexsort((rows[:, sums_kernel.X_KEY >> 3], rows[:, sums_kernel.X_KIND >> 3]))]
-        return [_score(*known) for known in zip(values_of(rows, _WORDS), lines_of(rows), strict=True)]
+        return [LookupScore(*known) for known in told(rows, _FIELDS)]
 
 
-#: Where the fields of a score stand, in their order.
-_WORDS = (
-    sums_kernel.X_KEY,
-    sums_kernel.X_KIND,
-    sums_kernel.X_FIRST,
-    sums_kernel.X_LAST,
-    kernel.X_NAMES,
-    sums_kernel.X_MOST,
-    sums_kernel.X_SURE,
-    sums_kernel.X_ONSET,
-    sums_kernel.X_NOTICE_AT,
-    sums_kernel.X_WARNING_AT,
-    sums_kernel.X_ALARM_AT,
-    sums_kernel.X_ALARM_UNITS,
+#: Where the fields of a score stand, in their order; the lines come last.
+_FIELDS: tuple[Field, ...] = (
+    (sums_kernel.X_KEY, whole),
+    (sums_kernel.X_KIND, whole),
+    (sums_kernel.X_FIRST, whole),
+    (sums_kernel.X_LAST, whole),
+    (kernel.X_NAMES, whole),
+    (sums_kernel.X_MOST, nats),
+    (sums_kernel.X_SURE, nats),
+    (sums_kernel.X_ONSET, moment),
+    (sums_kernel.X_NOTICE_AT, moment),
+    (sums_kernel.X_WARNING_AT, moment),
+    (sums_kernel.X_ALARM_AT, moment),
+    (sums_kernel.X_ALARM_UNITS, whole),
 )
-
-
-def _score(values: Sequence[int], lines: tuple[int, ...]) -> LookupScore:
-    key, asked, first, last, names, most, sure, onset, notice, warning, alarm, names_to_alarm = values
-    return LookupScore(
-        key,
-        asked,
-        first,
-        last,
-        names,
-        most / logs.ONE,
-        sure / logs.ONE,
-        onset or None,
-        notice or None,
-        warning or None,
-        alarm or None,
-        names_to_alarm,
-        lines,
-    )

@@ -102,13 +102,13 @@ def _at(rows: IntArray, end: int) -> Iterator[Outage]:
             continue
         over = bool(stop < rows.shape[1])
         # It took our mail before, and takes it no longer from the few who write there; or it says that it will not.
-        few = begin > 0 and not over and end - rows[0, begin] > SHORTEST and effective(rows[:, inside]) < FEW
+        sources = effective(rows[:, inside])
+        few = begin > 0 and not over and end - rows[0, begin] > SHORTEST and sources < FEW
         deferred = rows[8, begin:stop] == L.DEFERRED
         again = deferred & (rows[7, begin:stop] == 0)  # who greylists would take what comes again
         refused = bool(again.any()) and rows[10, begin:stop][deferred].mean() >= REFUSED
         cause = "closed-to-us" if few or refused else "remote-outage"
-        many = effective(rows[:, inside]) >= SOURCES
-        if cause == "closed-to-us" or many or (begin > 0 and (begin, stop) in stuck):
+        if cause == "closed-to-us" or sources >= SOURCES or (begin > 0 and (begin, stop) in stuck):
             yield _outage(cause, rows, np.arange(begin, stop), over=over, evidence=evidence)
 
 

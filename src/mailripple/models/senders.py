@@ -11,7 +11,6 @@ learnt apart from scoring, once a day, from units that are a day old.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +20,7 @@ import numpy.typing as npt
 from mailripple.messages import Attempts
 from mailripple.models import logs, sums_kernel
 from mailripple.models import senders_kernel as kernel
-from mailripple.models.sums import Sums, kernels, lines_of, values_of
+from mailripple.models.sums import Field, Sums, kernels, moment, nats, told, whole
 from mailripple.parse import layout as L
 from mailripple.parse.choose import Choice, Wanted
 
@@ -124,43 +123,34 @@ class Senders:
         """All subjects that sent anything, in the order of their keys."""
         rows = self._sums.rows()
         rows = rows[(rows[:, kernel.X_UNITS >> 3] != 0) | (rows[:, kernel.X_DEFERRED >> 3] != 0)]
-        rows = rows[np.lexsort((rows[:, sums_kernel.X_KEY >> 3], rows[:, sums_kernel.X_KIND >> 3] == kernel.ACCOUNT))]
-        return [_score(*known) for known in zip(values_of(rows, _WORDS), lines_of(rows), strict=True)]
+        return [SenderScore(*known) for known in told(rows, _FIELDS)]
 
 
-#: Where the fields of a score stand, in their order.
-_WORDS = (
-    sums_kernel.X_KEY,
-    sums_kernel.X_KIND,
-    sums_kernel.X_FIRST,
-    sums_kernel.X_LAST,
-    kernel.X_UNITS,
-    kernel.X_FAILS,
-    kernel.X_NEW,
-    kernel.X_SENDERS,
-    kernel.X_DEFERRED,
-    sums_kernel.X_MOST,
-    kernel.X_CLUSTERED,
-    kernel.X_P,
-    kernel.X_S,
-    sums_kernel.X_SURE,
-    sums_kernel.X_ONSET,
-    sums_kernel.X_NOTICE_AT,
-    sums_kernel.X_WARNING_AT,
-    sums_kernel.X_ALARM_AT,
-    sums_kernel.X_ALARM_UNITS,
-    kernel.X_LOGIN,
-    kernel.X_LOGIN_AT,
+def _is_account(kinds: npt.NDArray[np.int64]) -> list[Any]:
+    return list((kinds == kernel.ACCOUNT).tolist())
+
+
+#: Where the fields of a score stand, in their order; the lines come last.
+_FIELDS: tuple[Field, ...] = (
+    (sums_kernel.X_KEY, whole),
+    (sums_kernel.X_KIND, _is_account),
+    (sums_kernel.X_FIRST, whole),
+    (sums_kernel.X_LAST, whole),
+    (kernel.X_UNITS, whole),
+    (kernel.X_FAILS, whole),
+    (kernel.X_NEW, whole),
+    (kernel.X_SENDERS, whole),
+    (kernel.X_DEFERRED, whole),
+    (sums_kernel.X_MOST, nats),
+    (kernel.X_CLUSTERED, nats),
+    (kernel.X_P, nats),
+    (kernel.X_S, nats),
+    (sums_kernel.X_SURE, nats),
+    (sums_kernel.X_ONSET, moment),
+    (sums_kernel.X_NOTICE_AT, moment),
+    (sums_kernel.X_WARNING_AT, moment),
+    (sums_kernel.X_ALARM_AT, moment),
+    (sums_kernel.X_ALARM_UNITS, whole),
+    (kernel.X_LOGIN, whole),
+    (kernel.X_LOGIN_AT, whole),
 )
-_LOGARITHMS = range(_WORDS.index(sums_kernel.X_MOST), _WORDS.index(sums_kernel.X_ONSET))
-_MOMENTS = range(_WORDS.index(sums_kernel.X_ONSET), _WORDS.index(sums_kernel.X_ALARM_UNITS))
-
-
-def _score(values: Sequence[int], lines: tuple[int, ...]) -> SenderScore:
-    fields: list[Any] = [*values, lines]
-    fields[1] = values[1] == kernel.ACCOUNT
-    for i in _LOGARITHMS:
-        fields[i] = values[i] / logs.ONE
-    for i in _MOMENTS:
-        fields[i] = values[i] or None  # 0 where it was not reached
-    return SenderScore(*fields)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -52,10 +53,12 @@ class Sums:
     def _grow(self) -> None:
         """Forget what is no longer needed of a table that is too full, and enlarge it until there is room again."""
         state = self.state.ctypes.data
-        for table, words in _SIZES.items():
+        for table in _SIZES:
             if not kernels().is_full(state, table, 8):
                 continue
-            needed = int(kernels().clear_out(state, table, 8 * words))
+            if table == kernel.PAIRS:
+                kernels().forget_pairs(state)
+            needed = int(self.state[(table >> 3) + 2])
             parts = 3 if table == kernel.SUBJECTS else 5
             while 2 * len(self._tables[table]) < parts * needed + 64:  # room for the next rows in small tables too
                 self._own(table, widened(self._tables.pop(table), kernels()))
@@ -67,9 +70,32 @@ class Sums:
         return used
 
 
-def values_of(rows: npt.NDArray[np.int64], words: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    """Those words (byte offsets) of each row: a million at once are cheap, one by one they are not."""
-    return zip(*(rows[:, word >> 3].tolist() for word in words), strict=True)
+#: A field of a score: the word (byte offset) that it is read from, and how a column of them is read.
+Field = tuple[int, Callable[[npt.NDArray[np.int64]], list[Any]]]
+
+
+def whole(column: npt.NDArray[np.int64]) -> list[Any]:
+    """Numbers and times as they are."""
+    return list(column.tolist())
+
+
+def nats(column: npt.NDArray[np.int64]) -> list[Any]:
+    """Logarithms in fixed point."""
+    return list((column / logs.ONE).tolist())
+
+
+def moment(column: npt.NDArray[np.int64]) -> list[Any]:
+    """Times, None where it never came to that."""
+    return [value or None for value in column.tolist()]
+
+
+def told(rows: npt.NDArray[np.int64], fields: Sequence[Field]) -> Iterator[tuple[Any, ...]]:
+    """The fields of each subject, in the order of kinds and keys, and the orders of its heaviest records (`lines_of`).
+
+    Column by column: a million words at once are cheap, one by one they are not.
+    """
+    rows = rows[np.lexsort((rows[:, kernel.X_KEY >> 3], rows[:, kernel.X_KIND >> 3]))]
+    return zip(*(read(rows[:, word >> 3]) for word, read in fields), lines_of(rows), strict=True)
 
 
 def lines_of(rows: npt.NDArray[np.int64]) -> list[tuple[int, ...]]:

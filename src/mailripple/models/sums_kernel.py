@@ -100,8 +100,6 @@ def subject_of(state: int, raw: int, kind: int, ts: int) -> int:
     key = join_keys(raw, kind)
     slot = find_entry(state, SUBJECTS, SUBJECT, key)
     if i64(slot) == 0:
-        for k in range(0, SUBJECT, 8):
-            put64(slot + k, 0)
         put64(slot, key)
         put64(slot + X_KEY, raw)
         put64(slot + X_KIND, kind)
@@ -201,20 +199,19 @@ def is_full(state: int, table: int, room: int) -> int:
 
 
 @entry
-def clear_out(state: int, table: int, size: int) -> int:
-    """Forget pairs that are long past; how many entries are left.  At least one slot must be empty."""
-    base = i64(state + table)
-    mask = i64(state + table + 8)
-    first = first_free(base, size)
+def forget_pairs(state: int) -> int:
+    """Sweep the pairs that are long past out; how many are left.  At least one slot must be empty."""
+    base = i64(state + PAIRS)
+    mask = i64(state + PAIRS + 8)
+    first = first_free(base, PAIR)
     kept = 0
     for k in range(first + 1, first + mask + 1):
-        slot = base + size * (k & mask)
+        slot = base + PAIR * (k & mask)
         if i64(slot) == 0:
             continue
-        if table == PAIRS and forgotten(slot, i64(state + NOW)):
-            empty(slot, size)
+        if forgotten(slot, i64(state + NOW)):
+            empty(slot, PAIR)
         else:
-            settle(base, size, mask, k & mask)
+            settle(base, PAIR, mask, k & mask)
             kept += 1
-    put64(state + table + 16, kept)
-    return kept
+    return put64(state + PAIRS + 16, kept)
