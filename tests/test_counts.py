@@ -136,6 +136,16 @@ def test_repeated_questions_are_one_look_up() -> None:
     assert (counts.total("dns.query"), counts.total("dns.lookup")) == (7, 5)
 
 
+def test_look_ups_are_remembered_when_their_table_is_swept() -> None:
+    """Each of 80,000 questions comes twice, two seconds apart, in seven minutes: the second is never a look-up."""
+    n = 80_000
+    columns = np.repeat(columns_of([Event("dns.query", START, client="192.0.2.7", name="d.example")]), 2 * n, axis=1)
+    columns[L.COL["name"]] = np.random.default_rng(1).permutation(n).repeat(2) * 2 + 1
+    columns[L.COL["ts"]] = START + np.arange(n).repeat(2) * 5_000 + np.tile([0, 2 * SECOND], n)
+    columns = np.ascontiguousarray(columns[:, np.argsort(columns[L.COL["ts"]], kind="stable")])
+    assert counted(columns).total("dns.lookup") == n
+
+
 def test_many_names_do_not_confuse_look_ups() -> None:
     """A flood of a hundred thousand names empties the table of questions again and again, and hides no repetition."""
     events = []
