@@ -5,7 +5,7 @@
 Questions are made by processes that are not the detector's null: mail clients that set themselves up, people who look
 domains up by hand, scripts and newsletters' programs that check lists, monitors, relays nobody named; and mailers that
 ask in turn, at random, in threads or by fits and starts, for domains of a list of which some are asked for again and
-again.  Parameters are drawn a seed, shapes a host.  Prints a table.
+again, and go on to the exchanger's address or do not.  Parameters are drawn a seed, shapes a host.  Prints a table.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mailripple.models.askers import Askers
 from mailripple.models.lookups import Lookups, LookupScore
 from mailripple.parse import layout as L
 from mailripple.tables import QTYPES
@@ -164,6 +165,21 @@ BENIGN: dict[str, tuple[int, Callable[[World], Asked]]] = {
 }
 
 
+#: The shares of names after which an address is asked for; one is drawn a host.  A list's check that looks for
+#: addresses too is one in four, and two mailers in three ask for the exchanger's.
+FOLLOWED = {
+    "mail client sets itself up": (0.5,),
+    "by hand, 1 to 3 sessions": (0.0, 0.1, 0.25),
+    "by hand, up to 20 sessions": (0.0, 0.1, 0.25),
+    "script, 1 to 100 a second": (0.0, 0.05, 0.1, 0.9),
+    "script that waits, 1 to 20 s": (0.0, 0.05, 0.1, 0.9),
+    "newsletter's check": (0.0, 0.05, 0.1, 0.9),
+    "monitor": (0.0, 0.1),
+    "relay without PTR": (0.9,),
+}
+FOLLOWED_MAILER = (0.0, 0.7, 0.95)
+
+
 def world_of(seed: int, days: int) -> World:
     """The parameters of a seed."""
     rng = np.random.default_rng([5321, seed])
@@ -178,18 +194,31 @@ def hosts_of(world: World, each: int) -> list[tuple[str, Asked]]:
     return found + [(f"{rate:6.2f} a minute", mailer(world, rate)) for rate in RATES for _ in range(each)]
 
 
-def events(hosts: list[tuple[str, Asked]]) -> Ints:
+def addresses(asked: Asked, often: float, rng: np.random.Generator) -> Asked:
+    """The questions for addresses that follow, within a second."""
+    at, names = asked
+    some = rng.random(len(at)) < often
+    return at[some] + rng.uniform(0.01, 1.0, int(some.sum())), names[some]
+
+
+def events(hosts: list[tuple[str, Asked]], rng: np.random.Generator) -> Ints:
     """The questions as events (14, n), by time; client i + 1 is the i-th host."""
-    at = np.concatenate([asked[0] for _, asked in hosts])
-    client = np.repeat(np.arange(len(hosts)) + 1, [len(asked[0]) for _, asked in hosts])
+    shares = [float(rng.choice(FOLLOWED.get(kind, FOLLOWED_MAILER))) for kind, _ in hosts]
+    follows = [addresses(asked, share, rng) for (_, asked), share in zip(hosts, shares, strict=True)]
+    parts = [(asked, "MX", 62) for _, asked in hosts] + [(asked, "A", 61) for asked in follows]
+    sizes = [len(asked[0]) for asked, _, _ in parts]
+    at = np.concatenate([asked[0] for asked, _, _ in parts])
+    client = np.repeat(np.tile(np.arange(len(hosts)) + 1, 2), sizes)
+    names = np.concatenate([asked[1] + (1 << bit) for asked, _, bit in parts])
+    qtype = np.repeat([QTYPES.index(name) for _, name, _ in parts], sizes)
     order = np.argsort(at, kind="stable")
     out = np.zeros((len(L.COLUMNS), len(at)), np.int64)
     out[L.COL["ts"]] = START + (at[order] * SECOND).astype(np.int64)
     out[L.COL["line"]] = np.arange(len(at)) + 1
     out[L.COL["client"]] = client[order]
-    out[L.COL["name"]] = np.concatenate([asked[1] for _, asked in hosts])[order] + (1 << 62)
-    out[L.COL["code"]] = L.KIND_QUERY | QTYPES.index("MX") << 16 | L.UTC << 28
-    return out
+    out[L.COL["name"]] = names[order]
+    out[L.COL["code"]] = L.KIND_QUERY | qtype[order] << 16 | L.UTC << 28
+    return Askers().questions(out)
 
 
 def names_until(asked: Asked, moment: int | None) -> float:
@@ -223,9 +252,10 @@ def main() -> None:
     levels: dict[str, list[str]] = defaultdict(list)
     delays: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for seed in range(first, last + 1):
-        hosts = hosts_of(world_of(seed, 7 * options.weeks), options.each)
+        world = world_of(seed, 7 * options.weeks)
+        hosts = hosts_of(world, options.each)
         lookups = Lookups()
-        lookups.step(events(hosts))
+        lookups.step(events(hosts, world.rng))
         scores = {s.key: s for s in lookups.scores()}
         for i, (kind, asked) in enumerate(hosts):
             score = scores.get(i + 1)

@@ -43,6 +43,7 @@ PROVED_BY = {
     "slots_kernel": "test_slots",
     "messages_tables": "test_messages",
     "models/senders_kernel": "test_senders",
+    "models/askers_kernel": "test_askers",
     "models/lookups_kernel": "test_lookups",
     "models/sums_kernel": "test_senders",
     "simulate/bulk_dns": "test_bulk",

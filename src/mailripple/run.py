@@ -33,7 +33,8 @@ from mailripple.messages import (
     order_lines,
     together,
 )
-from mailripple.models.lookups import Lookups, exchanger_questions
+from mailripple.models.askers import Askers
+from mailripple.models.lookups import Lookups
 from mailripple.models.senders import Senders
 from mailripple.parse import layout as L
 from mailripple.parse.check import problems
@@ -97,6 +98,7 @@ class Fold:
     until: int | None = None
     counter: Counter = field(default_factory=Counter)
     log: AttemptLog = field(default_factory=AttemptLog)
+    askers: Askers = field(default_factory=Askers)
     lookups: Lookups = field(default_factory=Lookups)
     in_order: InOrder = field(default_factory=InOrder)
     name: str = ""
@@ -106,7 +108,7 @@ class Fold:
     def take(self, columns: IntArray, *, mail: bool) -> None:
         """Stitch and count the events of a piece; what may still be overtaken waits in `in_order`."""
         if not mail:
-            asked = exchanger_questions(self.count(columns))
+            asked = self.askers.questions(self.count(columns))
             for ready, late in self.in_order.take(asked):
                 if not late:
                     self.lookups.step(ready)

@@ -13,11 +13,13 @@ from mailripple.models.gaps import (
     CELLS,
     CLUMPS,
     ENDS,
+    FOLLOWED,
     IN_STEP,
     LEAST,
     MONITOR_GOES_ON,
     MONITORS,
     OCTAVES,
+    RESOLVES,
     RESTS,
     ROUNDING,
     SORTS,
@@ -106,3 +108,13 @@ def test_the_exact_mean_under_the_null_is_at_most_one(seed: int) -> None:
 def test_asking_again_is_never_evidence() -> None:
     """A name that is asked again lowers every stream, so that the mean stays at most 1 however often that is."""
     assert AGAIN < 0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_exact_mean_of_the_second_mark_is_one(seed: int) -> None:
+    """E[e | the past] of "an address follows": the chances of both marks sum to 1 under the null and the alternative."""
+    rng = random.Random(seed)
+    shares = [rng.random() for _ in range(SORTS)]
+    null = sum(p * f for p, f in zip(shares, FOLLOWED, strict=True)) / sum(shares)
+    assert len(FOLLOWED) == SORTS
+    assert null * (RESOLVES / null) + (1 - null) * ((1 - RESOLVES) / (1 - null)) == pytest.approx(1)

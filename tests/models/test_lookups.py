@@ -13,9 +13,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailripple.models.gaps import AGAIN, CELLS, IN_STEP, STEADY, STEADY_ELSE, STREAMS, edges, mailer_mass, step_mass
+from mailripple.models.askers import Askers
+from mailripple.models.gaps import (
+    AGAIN,
+    CELLS,
+    FOLLOWED,
+    IN_STEP,
+    RESOLVE,
+    RESOLVES,
+    STEADY,
+    STEADY_ELSE,
+    STREAMS,
+    edges,
+    mailer_mass,
+    step_mass,
+)
 from mailripple.models.logs import ONE
-from mailripple.models.lookups import Lookups, LookupScore, exchanger_questions
+from mailripple.models.lookups import Lookups, LookupScore
+from mailripple.models.lookups_kernel import X_FOLLOWED
+from mailripple.models.sums_kernel import X_TOP
 from mailripple.parse import layout as L
 from mailripple.tables import QTYPES
 from tests.models.test_gaps import chances, sorts_of
@@ -28,20 +44,21 @@ DAY = 86_400 * SECOND
 
 @dataclass(frozen=True)
 class Question:
-    """A client asks for the exchangers of a name."""
+    """A client asks for the exchangers of a name, or for what `qtype` says."""
 
     ts: int
     order: int
     client: str
     name: str
+    qtype: str = "MX"
 
 
-def questions(asked: list[Question], qtype: str = "MX") -> npt.NDArray[np.int64]:
+def questions(asked: list[Question]) -> npt.NDArray[np.int64]:
     """The questions as events (14, n)."""
     out = np.zeros((len(L.COLUMNS), len(asked)), np.int64)
     for n, q in enumerate(asked):
         out[L.COL["ts"], n] = q.ts
-        out[L.COL["code"], n] = L.KIND_QUERY | QTYPES.index(qtype) << 16 | L.UTC << 28
+        out[L.COL["code"], n] = L.KIND_QUERY | QTYPES.index(q.qtype) << 16 | L.UTC << 28
         out[L.COL["line"], n] = q.order
         out[L.COL["client"], n] = key(q.client)
         out[L.COL["name"], n] = key(q.name)
@@ -50,9 +67,9 @@ def questions(asked: list[Question], qtype: str = "MX") -> npt.NDArray[np.int64]
 
 def scored(asked: list[Question], *, cuts: int = 1, slots: int = 256) -> dict[int, LookupScore]:
     """The kernel's scores by client."""
-    lookups = Lookups(slots=slots)
+    askers, lookups = Askers(), Lookups(slots=slots)
     for piece in np.array_split(questions(asked), cuts, axis=1):
-        lookups.step(piece)
+        lookups.step(askers.questions(np.ascontiguousarray(piece)))
     return {s.key: s for s in lookups.scores()}
 
 
@@ -74,30 +91,54 @@ def mailer(stream: int, last: int, cell: int) -> float:
 
 def reference(asked: list[Question]) -> dict[int, tuple[int, float]]:
     """New names and largest log e of each client, in floats."""
+    top = math.log(1e12)
     seen: dict[tuple[str, str], int] = {}
     last: dict[str, int] = {}
     shares: dict[str, list[float]] = {}
     cells: dict[str, int] = {}
+    latest: dict[str, str] = {}  # the last new name, while an address may follow
     found: dict[str, tuple[int, float, list[float]]] = {}
+
+    def mark(client: str, follows: bool) -> None:
+        """The second mark of the client's last name."""
+        if latest.pop(client, None) is None:
+            return
+        names, most, sums = found[client]
+        often = [p if follows else 1 - p for p in FOLLOWED]
+        chance = sum(p * f for p, f in zip(shares[client], often, strict=True))
+        shares[client] = [p * f / chance for p, f in zip(shares[client], often, strict=True)]
+        log_e = math.log((RESOLVES if follows else 1 - RESOLVES) / chance)
+        sums = [min(s + log_e, top) if RESOLVE <= j < STREAMS - 1 else s for j, s in enumerate(sums)]
+        if follows:
+            most = max(most, math.log(sum(math.exp(s) for s in sums) / len(sums)))
+        found[client] = names, most, sums
+
     for q in asked:
+        if q.qtype != "MX":
+            if q.ts - last.get(q.client, -(10**18)) <= 2 * SECOND and latest.get(q.client, q.name) != q.name:
+                mark(q.client, True)
+            continue
         known = q.ts // 60_000_000 - seen.get((q.client, q.name), -(10**18)) // 60_000_000 <= 8 * 1440
         before = seen.get((q.client, q.name), 0)
         seen[q.client, q.name] = q.ts
         names, most, sums = found.get(q.client, (0, 0.0, [0.0] * STREAMS))
         if known:
             if names > 1 and q.ts // 60_000_000 - before // 60_000_000 >= 2:
-                found[q.client] = names, most, [min(max(s, 0) + AGAIN / ONE, math.log(1e12)) for s in sums]
+                found[q.client] = names, most, [min(max(s, 0) + AGAIN / ONE, top) for s in sums]
             continue
         if names == 1 and q.ts // 60_000_000 - last[q.client] // 60_000_000 > 60 * 1440:
             names = 0  # a client of which but one name is known is forgotten after sixty days
         if names:
+            mark(q.client, False)
+            names, most, sums = found[q.client]
             cell = cell_of((q.ts - last[q.client]) // SECOND)
             before_it = cells.get(q.client, 0)
             cells[q.client] = cell
             chance, shares[q.client] = chances(shares[q.client], before_it, cell)
             ratios = [max(math.log(max(mailer(j, before_it, cell), 1e-300) / chance), -20) for j in range(STREAMS)]
-            sums = [min(max(s, 0) + r, math.log(1e12)) for s, r in zip(sums, ratios, strict=True)]
+            sums = [min(max(s, 0) + r, top) for s, r in zip(sums, ratios, strict=True)]
             most = max(most, math.log(sum(math.exp(s) for s in sums) / len(sums)))
+            latest[q.client] = q.name
         else:
             shares[q.client] = [share for share, _, _ in sorts_of(0, 0)]
         last[q.client] = q.ts
@@ -113,12 +154,22 @@ def test_the_kernel_equals_the_slow_reference(seed: int, size: int, cuts: int) -
     ts, asked = START, []
     for n in range(size):
         ts += int(rng.choice((0, 1, 5, 61, 900, 40_000, 900_000)) * SECOND * rng.choice((1, rng.random())))
-        asked.append(Question(ts, n, f"192.0.2.{rng.randrange(3)}", f"d{rng.randrange(120)}.example"))
+        client, name = f"192.0.2.{rng.randrange(3)}", f"d{rng.randrange(120)}.example"
+        asked.append(Question(ts, 3 * n, client, name))
+        if rng.random() < 0.4:
+            other = rng.choice((name, f"mx.{name}"))
+            asked.append(Question(ts + int(rng.choice((0, 1, 2, 2.1)) * SECOND), 3 * n + 1, client, other, "A"))
+    asked.sort(key=lambda q: (q.ts, q.order))
     expected = reference(asked)
     found = scored(asked, cuts=cuts, slots=rng.choice((32, 4096)))
     assert {k: s.names for k, s in found.items()} == {k: n for k, (n, _) in expected.items()}
     for k, (_, most) in expected.items():
         assert found[k].log_most == pytest.approx(most, abs=size * 1e-4)
+
+
+def test_a_subject_has_room_for_its_sums() -> None:
+    """The words of a client end where those of the heaviest records begin."""
+    assert X_FOLLOWED + 8 <= X_TOP
 
 
 def test_a_first_name_is_remembered_for_sixty_days() -> None:
@@ -131,28 +182,35 @@ def test_a_first_name_is_remembered_for_sixty_days() -> None:
         assert all(s.first == START + 41 * SECOND for s in found.values())
 
 
-def test_only_dated_questions_for_exchangers_count() -> None:
-    """Addresses asked for, answers, lines without a time or a client are left out."""
-    asked = [Question(START, 1, "192.0.2.1", "d.example")]
-    wrong = [questions(asked, "A"), questions(asked), questions(asked), questions(asked)]
-    wrong[1][L.COL["client"]] = 0
-    wrong[2][L.COL["code"]] += L.KIND_RESPONSE - L.KIND_QUERY
-    wrong[3][L.COL["code"]] -= L.UTC << 28
-    assert exchanger_questions(np.concatenate([*wrong, questions(asked)], axis=1)).shape[1] == 1
+#: Names a minute, names to the alarm with the exchanger's address, and without.
+RATES = ((0.05, 3, 5), (0.1, 3, 5), (0.5, 3, 6), (1.0, 4, 9), (2.0, 5, 19), (10.0, 6, 17), (30.0, 6, 9))
 
 
-@pytest.mark.parametrize(("per_minute", "most"), [(0.05, 4), (0.1, 4), (0.5, 6), (1.0, 9), (2.0, 17), (10.0, 16), (30.0, 12)])
-def test_a_mailer_is_named_in_few_names(per_minute: float, most: int) -> None:
-    """Median number of names to the alarm over 40 mailers."""
+def names_needed(per_minute: float, address: str) -> float:
+    """Median number of names to the alarm over 40 mailers that go on to this address, if any (`%` is the name)."""
     needed = []
     for seed in range(40):
         rng, ts, asked = random.Random(seed), float(START), []
         for n in range(120):
             ts += rng.expovariate(per_minute) * 60 * SECOND
-            asked.append(Question(int(ts), n, "192.0.2.1", f"d{n}.example"))
-        (found,) = scored(asked).values()
+            asked.append(Question(int(ts), 2 * n, "192.0.2.1", f"d{n}.example"))
+            if address:
+                asked.append(Question(int(ts) + 60_000, 2 * n + 1, "192.0.2.1", address.replace("%", f"d{n}.example"), "A"))
+        (found,) = scored(sorted(asked, key=lambda q: q.ts)).values()
         needed.append(found.names_to_alarm or 999)
-    assert float(np.median(needed)) <= most
+    return float(np.median(needed))
+
+
+@pytest.mark.parametrize(("per_minute", "most", "alone"), RATES)
+def test_a_mailer_is_named_in_few_names(per_minute: float, most: int, alone: int) -> None:
+    """So many names if it goes on to the exchanger's address, and so many if it does not."""
+    assert names_needed(per_minute, "mx.%") <= most
+    assert names_needed(per_minute, "") <= alone
+
+
+def test_the_name_itself_is_no_exchanger() -> None:
+    """Where there is no exchanger, the name's own address is asked for (RFC 5321, 5.1), also by who only checks it."""
+    assert names_needed(10.0, "%") == names_needed(10.0, "")
 
 
 @pytest.mark.parametrize(("quick", "most"), [(0.02, 0), (0.2, 0), (0.4, 1)])

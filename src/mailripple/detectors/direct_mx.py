@@ -11,8 +11,8 @@ from mailripple.models.lookups_kernel import GUESS
 
 NAME = "direct-mx"
 MODEL = (
-    "gaps between names that are new to the client, against clumps that come rarely; expected: of a host that is no "
-    "mail server a few names, close together or hours apart"
+    "gaps between names that are new to the client, against clumps that come rarely, and whether it goes on to an "
+    "address; expected: of a host that is no mail server a few names, close together or hours apart"
 )
 
 
@@ -47,7 +47,10 @@ def _alarm(score: LookupScore, server: bool) -> Alarm:
     reached = ((score.alarm, "alarm"), (score.warning, "warning"), (score.notice, "notice"))
     at, level = next((t, name) for t, name in reached if t is not None)
     what = "guessed the mail servers of" if score.asked == GUESS else "asked for the mail exchangers of"
-    why = f"{what} {score.names} domains, and is no known mail server"
+    why = f"{what} {score.names} domains"
+    if 2 * score.followed >= score.names:
+        why += f", {score.followed} times at once for another host's address too, as who delivers does"
+    why += ", and is no known mail server"
     return Alarm(
         detector=NAME,
         key=score.key,
@@ -59,7 +62,7 @@ def _alarm(score: LookupScore, server: bool) -> Alarm:
         last=score.last,
         log_e=score.log_most,
         evidence=score.evidence,
-        statistics={"names": score.names, "names_to_alarm": score.names_to_alarm},
+        statistics={"names": score.names, "followed": score.followed, "names_to_alarm": score.names_to_alarm},
         why=(why + (", but asks for the names of addresses as one does" if server else ""),),
         innocent="a mail server or monitor that was not made known (--mail-server), or a script that checks addresses",
         lines=score.lines,

@@ -25,6 +25,7 @@ from mailripple.evaluate.windows import (
 )
 from mailripple.parse import layout as L
 from mailripple.simulate.site.tables import Ints
+from mailripple.tables import QTYPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ def _failed(week: Week) -> Bools:
 def _askers(week: Week) -> tuple[Ints, Ints]:
     """(subject, time) of each first question of a host of the campus for an exchanger."""
     client, name, ts, code = (week.exchangers[L.COL[c]] for c in ("client", "name", "ts", "code"))
-    asked = (code >> 24) & 15 != L.GUESSED
+    asked = (code >> 16) & 0xFF == QTYPES.index("MX")
     rows = np.flatnonzero(asked & np.isin(client, np.fromiter(week.inside - week.servers, np.int64)))
     rows = rows[np.lexsort((ts[rows], client[rows]))]
     rows = rows[new_ones(client[rows], name[rows])]

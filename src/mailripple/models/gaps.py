@@ -8,6 +8,9 @@ mailer asks at a constant rate, so gaps are exponential, but for a share that co
 threads; or it keeps in step itself.  Masses of cells, not densities at points, make the ratio an e-value: its mean
 under the null is the alternative's mass, whatever the filter says.
 
+Who asks for an exchanger and then for an address within two seconds is likely to deliver: a second mark of each name,
+judged by the sort of clump that the name belongs to, and in some of the alternatives only.
+
 A name that is asked again speaks for whoever is no mailer; a new one is no evidence by its being new: the mean stays
 at most 1 for hosts that never ask twice.
 """
@@ -21,33 +24,43 @@ from mailripple.models.logs import fixed
 #: Octaves of seconds; 2**24 s are half a year.
 OCTAVES = 24
 CELLS = 4 * (OCTAVES + 1)
-#: Null, clumps of programs and of persons: their share, how often one goes on, and the log-logistic gap within: the
-#: median in seconds and the shape.
-CLUMPS = ((0.1, 0.995, 0.35, 2.5), (0.8, 0.75, 10.0, 2.1))
+#: Null, clumps of programs (of which some go on to the exchanger's address) and of persons: their share, how often one
+#: goes on, the log-logistic gap within (the median in seconds and the shape), and the share of gaps that come at once
+#: instead: a person asks for two names by one command.
+CLUMPS = ((0.1, 0.995, 0.35, 2.5, 0.0), (0.03, 0.995, 0.35, 2.5, 0.0), (0.77, 0.75, 10.0, 2.1, 0.05))
 #: The last sort of clump, in step: its share, how often it goes on, and how often the gap is in the cell of the last
 #: (else in one beside it).  Gaps of less than 15 s are not in step: their cells are not whole seconds.
 MONITORS, MONITOR_GOES_ON, SAME_CELL = 0.1, 0.75, 0.8
 IN_STEP = 16
 SORTS = len(CLUMPS) + 1
+#: How often a question for another address follows that for an exchanger, by sort of clump: the exchanger's own, or,
+#: of people, what their browser asks for meanwhile.
+FOLLOWED = (0.05, 0.9, 0.12, 0.1)
 #: The tail between clumps.
 REST_SHAPE, REST_SCALE_S = 0.5, 14_400.0
 #: Alternatives, averaged; the truth need only lie between: new names a minute, and the share that comes at once.
 MAILERS = (
     (0.05, 0.1),
-    (0.15, 0.1),
-    (0.5, 0.1),
-    (1.5, 0.1),
-    (5.0, 0.1),
-    (12.0, 0.1),
+    (0.2, 0.1),
+    (0.8, 0.1),
+    (3.0, 0.1),
+    (10.0, 0.1),
     (30.0, 0.1),
     (90.0, 0.1),
     (0.5, 0.6),
     (5.0, 0.6),
+    (0.1, 0.1),
+    (0.7, 0.1),
+    (4.0, 0.1),
+    (25.0, 0.1),
 )
-#: The last stream is that of a mailer in step nine times in ten, else as the third.
+#: From this one on mailers ask for the exchanger's address too, so often; the others may do as they like: that is no
+#: evidence there.
+RESOLVE, RESOLVES = 9, 0.75
+#: The last stream is that of a mailer in step nine times in ten, else as the third; it too may do as it likes.
 STEADY, STEADY_ELSE = 0.9, 2
 STREAMS = len(MAILERS) + 1
-#: Gaps in threads: as `CLUMPS`.
+#: What comes at once, of threads too: median and shape as in `CLUMPS`.
 AT_ONCE_S, AT_ONCE_SHAPE = 0.5, 2.0
 #: The ratio of a name that is asked again.
 AGAIN = fixed(-0.1)
@@ -76,8 +89,15 @@ def log_logistic(t: float, median: float, shape: float) -> float:
 def clump_mass(cell: int, sort: int) -> float:
     """Chance of a cell within a clump of a sort."""
     low, high = edges(cell)
-    _, _, median, shape = CLUMPS[sort]
-    return log_logistic(low, median, shape) - log_logistic(high, median, shape)
+    _, _, median, shape, at_once = CLUMPS[sort]
+    apart = log_logistic(low, median, shape) - log_logistic(high, median, shape)
+    return (1 - at_once) * apart + at_once * at_once_mass(cell)
+
+
+def at_once_mass(cell: int) -> float:
+    """Chance of a cell for what comes at once."""
+    low, high = edges(cell)
+    return log_logistic(low, AT_ONCE_S, AT_ONCE_SHAPE) - log_logistic(high, AT_ONCE_S, AT_ONCE_SHAPE)
 
 
 def rest_mass(cell: int) -> float:
@@ -90,9 +110,8 @@ def mailer_mass(cell: int, stream: int) -> float:
     """Chance of a cell for a mailer."""
     low, high = edges(cell)
     rate, at_once = MAILERS[stream]
-    thread = log_logistic(low, AT_ONCE_S, AT_ONCE_SHAPE) - log_logistic(high, AT_ONCE_S, AT_ONCE_SHAPE)
     alone = math.exp(-rate * low / 60) - (0.0 if math.isinf(high) else math.exp(-rate * high / 60))
-    return (1 - at_once) * alone + at_once * thread
+    return (1 - at_once) * alone + at_once * at_once_mass(cell)
 
 
 def step_mass(cell: int, last: int) -> float:
@@ -118,5 +137,8 @@ BEGINS = (*(_log(clump[0]) for clump in CLUMPS), _log(MONITORS))
 STEPS, SAME, BESIDE, NEVER = _log(MONITOR_GOES_ON), _log(SAME_CELL), _log((1 - SAME_CELL) / 2), fixed(-60.0)
 #: A mailer in step, and one that is not for once.
 KEEPS_STEP, LOSES_STEP = _log(STEADY), _log(1 - STEADY)
+#: Logarithms of the chances that no address follows, and that one does, in turn: for each sort; for who resolves.
+FOLLOWS = tuple(_log(p) for often in FOLLOWED for p in (1 - often, often))
+RESOLVED = (_log(1 - RESOLVES), _log(RESOLVES))
 #: The least evidence of a step: a CUSUM that has begun anew forgets the rest.
 LEAST = fixed(-20.0)

@@ -1,6 +1,7 @@
 """Score: does a DNS client ask for mail exchangers as a mailer does?  A fold over its questions.
 
-The gaps between names that are new to a client within eight days, one by one, against a null of clumps (`models.gaps`).
+The gaps between names that are new to a client within eight days, one by one, and whether it goes on to an address,
+against a null of clumps (`models.gaps`).  `models.askers` chooses the questions.
 Mail servers do the same; who is one is known only at the end, and left to the detector.
 """
 
@@ -15,22 +16,22 @@ from mailripple.models import lookups_kernel as kernel
 from mailripple.models import sums_kernel
 from mailripple.models.sums import Field, Sums, kernels, moment, nats, told, whole
 from mailripple.parse import layout as L
-from mailripple.parse.choose import Choice, Wanted
 from mailripple.tables import QTYPES
 
-_EXCHANGERS = Choice(Wanted((L.KIND_QUERY,), qtype=QTYPES.index("MX"), client=True), L.COLUMNS)
-_GUESSES = Choice(Wanted((L.KIND_QUERY,), dsn=L.GUESSED, client=True), L.COLUMNS)
+_MX = QTYPES.index("MX")
 
 
 @dataclass(frozen=True, slots=True)
 class LookupScore:
-    """What is known of a client at the end of the fold: as in `senders.SenderScore`; `names` new names so far."""
+    """What is known of a client at the end of the fold: as in `senders.SenderScore`; `names` new names so far, of
+    which `followed` were followed by a question for an address."""
 
     key: int
     asked: int
     first: int
     last: int
     names: int
+    followed: int
     log_most: float
     evidence: float
     onset: int | None
@@ -39,18 +40,6 @@ class LookupScore:
     alarm: int | None
     names_to_alarm: int
     lines: tuple[int, ...]
-
-
-def exchanger_questions(columns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The events (14, n) that ask for mail exchangers, or for the address of one whose name is guessed, and say who
-    asks and when; the column "name" of the latter is that of the domain."""
-    asked, guessed = _EXCHANGERS.of(columns), _GUESSES.of(columns)
-    if not guessed.shape[1]:
-        return asked
-    guessed[L.COL["name"]] = guessed[L.COL["link"]]
-    both = np.concatenate([asked, guessed], axis=1)
-    in_order: npt.NDArray[np.int64] = np.ascontiguousarray(both[:, np.argsort(both[L.COL["line"]], kind="stable")])
-    return in_order
 
 
 def server_like(mx: npt.NDArray[np.int64], ptr: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
@@ -69,12 +58,15 @@ class Lookups:
         self._sums = Sums(kernel.STATE_WORDS, slots)
 
     def step(self, columns: npt.NDArray[np.int64]) -> None:
-        """Fold questions for exchangers in, as `exchanger_questions` gives them, in the order (ts, order)."""
-        rows = np.empty((5, columns.shape[1]), np.int64)
-        for i, name in enumerate(("ts", "line", "client", "name")):
+        """Fold questions (14, n) in, as `Askers.questions` gives them, in the order (ts, order)."""
+        rows = np.empty((6, columns.shape[1]), np.int64)
+        for i, name in ((0, "ts"), (1, "line"), (2, "client"), (5, "name")):
             rows[i] = columns[L.COL[name]]
-        guessed = columns[L.COL["code"]] >> 24 & 15 == L.GUESSED
-        rows[4] = np.where(guessed, kernel.GUESS, kernel.EXCHANGER)
+        code = columns[L.COL["code"]]
+        guessed = code >> 24 & 15 == L.GUESSED
+        rows[3] = np.where(guessed, columns[L.COL["link"]], rows[5])
+        address = kernel.ADDRESS + np.where(guessed, kernel.GUESS, 0)
+        rows[4] = np.where(code >> 16 & 0xFF == _MX, kernel.EXCHANGER, address)
         self._sums.run(kernels().fold_lookups, rows)
 
     def scores(self) -> list[LookupScore]:
@@ -91,6 +83,7 @@ _FIELDS: tuple[Field, ...] = (
     (sums_kernel.X_FIRST, whole),
     (sums_kernel.X_LAST, whole),
     (kernel.X_NAMES, whole),
+    (kernel.X_FOLLOWED, whole),
     (sums_kernel.X_MOST, nats),
     (sums_kernel.X_SURE, nats),
     (sums_kernel.X_ONSET, moment),

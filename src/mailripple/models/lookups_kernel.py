@@ -1,7 +1,8 @@
 """Kernel of `models.lookups`: evidence that a DNS client asks for mail exchangers as a mailer does, name by name.
 
-A step is a name that the client has not asked for within eight days, and the gap since the last such name; or a name
-that it asks for again, two minutes later or more.  Programs check their lists by the hour, the night or the week.
+A step is a name that the client has not asked for within eight days: the gap since the last such name, and whether a
+question for an address follows; or a name that it asks for again, two minutes later or more.  Programs check their
+lists by the hour, the night or the week.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from mailripple.models.gaps import (
     BESIDE,
     CELLS,
     ENDS,
+    FOLLOWS,
     GOES_ON,
     IN_STEP,
     KEEPS_STEP,
@@ -20,6 +22,8 @@ from mailripple.models.gaps import (
     LOSES_STEP,
     MAILS,
     NEVER,
+    RESOLVE,
+    RESOLVED,
     RESTS,
     ROUNDING,
     SAME,
@@ -32,6 +36,7 @@ from mailripple.models.logs import add_logs, log_of
 from mailripple.models.sums_kernel import (
     FOR_LONG,
     FOR_WEEK,
+    LIMIT,
     MINUTE,
     NOW,
     P_KEEP,
@@ -65,21 +70,24 @@ from mailripple.models.sums_kernel import (
 from mailripple.parse.native import entry, i64, part, put64
 
 STATE_WORDS = 7
-#: Rows: time, order, client, name, and which question it was (EXCHANGER or GUESS).
-R_TS, R_ORDER, R_CLIENT, R_NAME, R_ASKED = range(5)
-EXCHANGER, GUESS = 1, 2
+#: Rows: time, order, client, name (of a guess: the domain), which question it was (bits), and the name as it was asked.
+R_TS, R_ORDER, R_CLIENT, R_NAME, R_ASKED, R_ADDRESS = range(6)
+EXCHANGER, GUESS, ADDRESS = 1, 2, 4
 X_NAMES, X_SINCE, X_SINCE_NAMES = X_OWN, X_OWN + 8, X_OWN + 16
 X_S = X_OWN + 24
 X_R = X_S + 8 * STREAMS
 #: Logarithms of the chances of the sorts of clump that the last name may belong to.
 X_CLUMPS = X_R + 8 * STREAMS
-#: The cell of the last gap.
+#: The cell of the last gap; whether an address may still follow the last name, and that name; how many were followed.
 X_CELL = X_CLUMPS + 8 * SORTS
+X_OPEN, X_NAME, X_FOLLOWED = range(X_CELL + 8, X_CELL + 32, 8)
 SECOND = 1_000_000
-#: e-values as logarithms.  An alarm of guesses is dearer: what else is asked for under such names is less well known.
-#: What has gone on for `LASTS` is cheaper: people who type a handful of names are done by then.
-NOTICE, WARNING, ALARM, ALARM_GUESS = log_of(1000), log_of(10_000), log_of(100_000), log_of(1_000_000)
-ALARM_LASTS, LASTS = log_of(3000), 180 * SECOND
+#: Within which an address follows.
+SOON = 2 * SECOND
+#: e-values as logarithms, of a notice, a warning and an alarm.  Those of guesses are dearer: what else is asked for
+#: under such names is less well known.
+LEVELS = (log_of(1000), log_of(3000), log_of(10_000))
+LEVELS_GUESS = (log_of(1000), log_of(10_000), log_of(1_000_000))
 LOG_STREAMS = log_of(STREAMS)
 #: Names since it began that an alarm needs, besides the first: of exchangers, and of domains whose server is guessed.
 LEAST_NAMES, LEAST_GUESSED = 3, 3
@@ -157,8 +165,29 @@ def mails(stream: int, last: int, cell: int) -> int:
 
 
 @part
+def resolve_name(subject: int, follows: int) -> int:
+    """An address follows the last name, or none does: the second mark of that name, once."""
+    if not i64(subject + X_OPEN):
+        return 0
+    put64(subject + X_OPEN, 0)
+    put64(subject + X_FOLLOWED, i64(subject + X_FOLLOWED) + follows)
+    clumps = subject + X_CLUMPS
+    chance = i64(clumps) + FOLLOWS[follows]
+    for k in range(1, SORTS):
+        chance = add_logs(chance, i64(clumps + 8 * k) + FOLLOWS[2 * k + follows])
+    for k in range(SORTS):
+        put64(clumps + 8 * k, i64(clumps + 8 * k) + FOLLOWS[2 * k + follows] - chance)
+    log_e = RESOLVED[follows] - chance - ROUNDING
+    for j in range(RESOLVE, STREAMS - 1):
+        put64(subject + X_S + 8 * j, min(i64(subject + X_S + 8 * j) + log_e, LIMIT))
+        put64(subject + X_R + 8 * j, min(i64(subject + X_R + 8 * j) + log_e, LIMIT))
+    return 0
+
+
+@part
 def weigh(subject: int, gap: int, ts: int) -> int:
-    """A new name, `gap` seconds after the last: add to the streams, and judge.  Returns the largest evidence."""
+    """A new name, `gap` seconds after the last: add to the streams.  Returns the largest evidence."""
+    resolve_name(subject, 0)
     names = i64(subject + X_NAMES)
     cell = cell_of(gap)
     last = i64(subject + X_CELL)
@@ -176,6 +205,12 @@ def weigh(subject: int, gap: int, ts: int) -> int:
         put64(subject + X_SINCE_NAMES, 0)
         forget_lines(subject)
     put64(subject + X_SINCE_NAMES, i64(subject + X_SINCE_NAMES) + 1)
+    return most
+
+
+@part
+def judge_names(subject: int, ts: int) -> int:
+    """The streams' mean: keep how sure it is, and the levels that are reached."""
     total = i64(subject + X_S)
     sure = i64(subject + X_R)
     for j in range(1, STREAMS):
@@ -184,24 +219,20 @@ def weigh(subject: int, gap: int, ts: int) -> int:
     total -= LOG_STREAMS
     keep_sure(subject, sure - LOG_STREAMS)
     put64(subject + X_MOST, max(i64(subject + X_MOST), total))
-    reach(subject, total, ts)
-    return most
+    return reach(subject, total, ts)
 
 
 @part
 def reach(subject: int, total: int, ts: int) -> int:
     """Note when each level was first reached, and since when."""
-    if total >= NOTICE and i64(subject + X_NOTICE_AT) == 0:
+    guessed = i64(subject + X_KIND) == GUESS
+    if total >= (LEVELS_GUESS[0] if guessed else LEVELS[0]) and i64(subject + X_NOTICE_AT) == 0:
         put64(subject + X_NOTICE_AT, ts)
         put64(subject + X_ONSET, i64(subject + X_SINCE))
-    if total >= WARNING and i64(subject + X_WARNING_AT) == 0:
+    if total >= (LEVELS_GUESS[1] if guessed else LEVELS[1]) and i64(subject + X_WARNING_AT) == 0:
         put64(subject + X_WARNING_AT, ts)
-    guessed = i64(subject + X_KIND) == GUESS
-    least = LEAST_GUESSED if guessed else LEAST_NAMES
-    lasts = ts - i64(subject + X_SINCE) >= LASTS
-    needed = ALARM_GUESS if guessed else ALARM_LASTS if lasts else ALARM
-    enough = total >= needed and i64(subject + X_SINCE_NAMES) >= least
-    if enough and i64(subject + X_ALARM_AT) == 0:
+    enough = i64(subject + X_SINCE_NAMES) >= (LEAST_GUESSED if guessed else LEAST_NAMES)
+    if enough and total >= (LEVELS_GUESS[2] if guessed else LEVELS[2]) and i64(subject + X_ALARM_AT) == 0:
         put64(subject + X_ALARM_AT, ts)
         put64(subject + X_ONSET, i64(subject + X_SINCE))
         put64(subject + X_ALARM_UNITS, i64(subject + X_SINCE_NAMES))
@@ -235,12 +266,54 @@ def first_name(state: int, key: int, ts: int) -> int:
 
 @part
 def begin_with(subject: int, ts: int) -> int:
-    """What is known of a client by its first name."""
+    """What is known of a client by its first name; its subject."""
     put64(subject + X_NAMES, 1)
     put64(subject + X_LAST, ts)
     put64(subject + X_SINCE, ts)
     count_week(subject, ts)
-    return begin_clump(subject)
+    begin_clump(subject)
+    return subject
+
+
+@part
+def follow(state: int, client: int, name: int, ts: int) -> int:
+    """A question for an address: it may be that of the exchanger asked for just before."""
+    subject = find_entry(state, SUBJECTS, SUBJECT, join_keys(client, EXCHANGER))
+    since = ts - i64(subject + X_LAST)
+    if i64(subject) != 0 and i64(subject + X_OPEN) and since >= 0 and since <= SOON and name != i64(subject + X_NAME):
+        resolve_name(subject, 1)
+        judge_names(subject, ts)
+    return 0
+
+
+@part
+def take_name(state: int, row: int, stride: int, asked: int) -> int:
+    """A question for the exchanger of a name, or a guess at it."""
+    ts = i64(row)
+    client = i64(row + R_CLIENT * stride)
+    name = i64(row + R_NAME * stride)
+    key = join_keys(client, asked)
+    subject = find_entry(state, SUBJECTS, SUBJECT, key)
+    pair = pair_of(state, join_keys(key, name), ts, FOR_WEEK)
+    since = ts // MINUTE - (i64(pair + P_WORD) >> P_LAST)
+    known = seen(pair)
+    see(pair, ts)
+    if known:
+        return ask_again(subject) if since >= LATER and i64(subject) != 0 else 0
+    if i64(subject) == 0:
+        first = first_name(state, key, ts)
+        if first < 0:
+            return 0
+        subject = begin_with(subject_of(state, client, asked, first), first)
+    last = i64(subject + X_LAST)
+    put64(subject + X_NAMES, i64(subject + X_NAMES) + 1)
+    put64(subject + X_LAST, ts)
+    count_week(subject, ts)
+    weight = weigh(subject, max(ts - last, 0) // SECOND, ts)
+    put64(subject + X_OPEN, asked == EXCHANGER)
+    put64(subject + X_NAME, name)
+    judge_names(subject, ts)
+    return keep_line(subject, weight, i64(row + R_ORDER * stride))
 
 
 @entry
@@ -250,28 +323,10 @@ def fold_lookups(state: int, rows: int, stride: int, begin: int, end: int) -> in
         row = rows + 8 * n
         if full(state, SUBJECTS, 1) or full(state, PAIRS, 2):
             return n
-        ts = i64(row)
+        put64(state + NOW, max(i64(state + NOW), i64(row)))
         asked = i64(row + R_ASKED * stride)
-        put64(state + NOW, max(i64(state + NOW), ts))
-        key = join_keys(i64(row + R_CLIENT * stride), asked)
-        subject = find_entry(state, SUBJECTS, SUBJECT, key)
-        pair = pair_of(state, join_keys(key, i64(row + R_NAME * stride)), ts, FOR_WEEK)
-        since = ts // MINUTE - (i64(pair + P_WORD) >> P_LAST)
-        known = seen(pair)
-        see(pair, ts)
-        if known:
-            if since >= LATER and i64(subject) != 0:
-                ask_again(subject)
-            continue
-        if i64(subject) == 0:
-            first = first_name(state, key, ts)
-            if first < 0:
-                continue
-            begin_with(subject_of(state, i64(row + R_CLIENT * stride), asked, first), first)
-        last = i64(subject + X_LAST)
-        put64(subject + X_NAMES, i64(subject + X_NAMES) + 1)
-        put64(subject + X_LAST, ts)
-        count_week(subject, ts)
-        weight = weigh(subject, max(ts - last, 0) // SECOND, ts)
-        keep_line(subject, weight, i64(row + R_ORDER * stride))
+        if asked & ADDRESS:
+            follow(state, i64(row + R_CLIENT * stride), i64(row + R_ADDRESS * stride), i64(row))
+        if asked & (EXCHANGER | GUESS):
+            take_name(state, row, stride, asked & (EXCHANGER | GUESS))
     return end

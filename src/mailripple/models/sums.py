@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mailripple import messages_tables, slots_kernel
-from mailripple.models import logs, lookups_kernel, senders_kernel, sums_kernel
+from mailripple.models import askers_kernel, logs, lookups_kernel, senders_kernel, sums_kernel
 from mailripple.models import sums_kernel as kernel
 from mailripple.parse import text
 from mailripple.parse.build import Kernels, once
@@ -21,7 +21,9 @@ _SIZES = {kernel.SUBJECTS: kernel.SUBJECT // 8, kernel.PAIRS: kernel.PAIR // 8}
 @once
 def kernels() -> Kernels:
     """The kernels of the scores, compiled or loaded once a process."""
-    return Kernels([text, slots_kernel, logs, messages_tables, sums_kernel, senders_kernel, lookups_kernel])
+    return Kernels(
+        [text, slots_kernel, logs, messages_tables, sums_kernel, senders_kernel, lookups_kernel, askers_kernel]
+    )
 
 
 class Sums:

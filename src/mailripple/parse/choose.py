@@ -66,10 +66,21 @@ class Choice:
         found = np.empty(n, np.int64)
         base, stride, places = columns.ctypes.data, columns.strides[0], found.ctypes.data
         m = kernels().choose(base, stride, n, self._condition.ctypes.data, places)
-        out = np.empty((len(self._columns), m), np.int64)
-        if m:
-            kernels().take(base, stride, places, m, self._columns.ctypes.data, len(self._columns), out.ctypes.data)
-        return out
+        return taken(columns, found[:m], self._columns)
+
+
+#: Numbers of all columns.
+EVERY = np.arange(len(L.COLUMNS))
+
+
+def taken(columns: IntArray, places: IntArray, wanted: IntArray = EVERY) -> IntArray:
+    """(len(wanted), m): of the events (14, n) those at m places, and of their columns the wanted ones, by number."""
+    m = len(places)
+    out = np.empty((len(wanted), m), np.int64)
+    if m:
+        base, stride = columns.ctypes.data, columns.strides[0]
+        kernels().take(base, stride, places.ctypes.data, m, wanted.ctypes.data, len(wanted), out.ctypes.data)
+    return out
 
 
 def has_kind(columns: IntArray, kind: int) -> bool:

@@ -46,10 +46,12 @@ def test_questions_and_logins() -> None:
     site = small(1)
     mx = questions_of(site)
     guessed = (mx[L.COL["code"]] >> 24) & 15 == L.GUESSED
-    assert int((~guessed).sum()) == int((site.queries.qtype == QTYPES.index("MX")).sum())
+    exchangers = (mx[L.COL["code"]] >> 16) & 0xFF == QTYPES.index("MX")
+    assert int(exchangers.sum()) == int((site.queries.qtype == QTYPES.index("MX")).sum())
+    assert 0 < int((~exchangers & ~guessed).sum()) < int((site.queries.qtype == QTYPES.index("A")).sum())
     (host,) = [c.host for c in site.causes if c.kind == "guessed"]
     mine = guessed & (mx[L.COL["client"]] == host + 1)
-    assert 0 < len(np.unique(mx[L.COL["name"]][mine])) <= int(mine.sum())
+    assert 0 < len(np.unique(mx[L.COL["link"]][mine])) <= int(mine.sum())
     assert np.all(np.diff(mx[L.COL["ts"]]) >= 0)
     assert logins_of(site).shape[1] == int(site.logins.ok.sum())
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from mailripple.messages import Attempts as Stitched
+from mailripple.models.askers import Askers
 from mailripple.parse import layout as L
 from mailripple.parse.emit import GUESSES
 from mailripple.parse.naive_addresses import sender_of
@@ -79,18 +80,23 @@ def _first(place: Ints, where: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> In
 
 
 def questions_of(site: Site) -> Ints:
-    """The questions for exchangers and guessed mail servers as `lookups.exchanger_questions` gives them, by time."""
+    """The questions that may tell a mailer, as `models.askers` chooses them, by time."""
     q = site.queries
     domain = _guessed(site.names.questions)
-    guessed = np.isin(q.qtype, (QTYPES.index("A"), QTYPES.index("AAAA"))) & (domain[q.name] > 0)
-    rows = np.flatnonzero((q.qtype == QTYPES.index("MX")) | guessed)
+    mx = q.qtype == QTYPES.index("MX")
+    address = np.isin(q.qtype, (QTYPES.index("A"), QTYPES.index("AAAA")))
+    guessed = address & (domain[q.name] > 0)
+    asks = np.zeros(len(site.hosts.ips), np.bool_)
+    asks[q.client[mx]] = True
+    rows = np.flatnonzero(mx | guessed | (address & asks[q.client]))
     out = np.zeros((len(L.COLUMNS), len(rows)), np.int64)
     out[L.COL["ts"]] = q.ms[rows] * 1000
     out[L.COL["code"]] = L.KIND_QUERY | q.qtype[rows] << 16 | (guessed[rows] * L.GUESSED) << 24 | L.UTC << 28
     out[L.COL["line"]] = (1 << 40) + rows + 1
     out[L.COL["client"]] = q.client[rows] + 1
-    out[L.COL["name"]] = np.where(guessed[rows], domain[q.name[rows]], q.name[rows] + 1)
-    return out
+    out[L.COL["name"]] = q.name[rows] + 1
+    out[L.COL["link"]] = domain[q.name[rows]]
+    return Askers().questions(out)
 
 
 def _guessed(questions: list[str]) -> Ints:
