@@ -25,11 +25,14 @@ from mailripple.models.senders_kernel import (
     LARGE_FAILS,
     LEAD,
     MAILING,
+    MASS,
     MORE,
     NEW_LEAST,
     NEW_MORE,
     NEW_MOST,
     NOTICE,
+    OWN_LEAST,
+    OWN_SHRINK,
     SENDER_ALT,
     SENDER_FLOOR,
     STEADY,
@@ -102,7 +105,7 @@ class Subject:
     senders: int = 0
     deferred: int = 0
     queue: str | None = None
-    days: tuple[int, tuple[int, int], tuple[int, int]] = (0, (0, 0), (0, 0))
+    days: tuple[int, tuple[int, int, int], tuple[int, int, int]] = (0, (0, 0, 0), (0, 0, 0))
     b: list[Stream] = field(default_factory=lambda: [Stream(), Stream(), Stream()])
     v: Stream = field(default_factory=Stream)
     sender: Stream = field(default_factory=Stream)
@@ -127,17 +130,17 @@ class Subject:
         if not u.final:
             self.deferred += 1
             return
+        self.turn_day(u.ts // (24 * HOUR))
         self.units += 1
         self.fails += u.failed
         self.weeks[u.ts // WEEK] = self.weeks.get(u.ts // WEEK, 0) + 1
         if u.ts // MINUTE - self.seen.get(u.domain, u.ts) // MINUTE > KEEPS[FOR_LONG]:  # forgotten
             del self.seen[u.domain]
             del self.failed_there[u.domain]
-        self.turn_day(u.ts // (24 * HOUR))
         chance = None
         if not self.failed_there.get(u.domain):
             cell = self.mailings.setdefault((u.sender, u.ts // MAILING), [0, 0])
-            chance, most = ((CLUSTER * mean + cell[1] * ONE) // (CLUSTER + cell[0]) for mean in (theta, THETA_MOST))
+            chance, most = ((CLUSTER * mean + cell[1] * ONE) // (CLUSTER + cell[0]) for mean in (self.rate(theta), THETA_MOST))
             cell[0] += 1
             cell[1] += u.failed
             self.large = cell[1] >= LARGE_FAILS and BAD_OF * cell[1] >= BAD * cell[0]
@@ -151,7 +154,12 @@ class Subject:
     def turn_day(self, day: int) -> None:
         """What was known two midnights ago is the past."""
         if day != self.days[0]:
-            self.days = (day, (self.senders, self.messages), self.days[1])
+            self.days = (day, (self.senders, self.messages, self.fails), self.days[1])
+
+    def rate(self, site: int) -> int:
+        """The site's rate, or the subject's own by its day-old past, if that is less; 2 % at least."""
+        _, messages, fails = self.days[2]
+        return min(site, max((fails * ONE + OWN_SHRINK * site) // (messages + OWN_SHRINK), OWN_LEAST))
 
     def failures(self, u: Unit, theta: int, chance: int, most: int) -> None:
         """Streams B and P: under the null, and under the alternative that learns as the null does."""
@@ -236,7 +244,8 @@ class Subject:
             self.warning = ts
         again = first and self.spoke and ts - self.spoke >= MAILING and often >= self.low + MORE
         mailing = self.sender.s < GATE and not again and not self.large
-        if total >= ALARM and often >= self.gate(steps) and not mailing and not self.alarm:
+        mass = self.messages - self.days[2][1] >= MASS
+        if mass and total >= ALARM and often >= self.gate(steps) and not mailing and not self.alarm:
             self.alarm, self.onset, self.alarm_units = ts, begun.since, begun.units
 
 

@@ -70,24 +70,25 @@ def test_what_is_said_is_held_against_what_is_so() -> None:
     outside = next(iter(accomplices_of(site) - {(False, relay.host + 1)}))
     innocent = next(s for s, kind in kinds_of(site).items() if kind == "pc")
     at = relay.start * 1000 + 30 * 60_000_000
-    said = [Raised((False, relay.host + 1), at, at, at, relay.start * 1000), Raised(innocent, at), Raised(outside, at)]
-    out = measure(site, said)
+    said = [Raised((False, relay.host + 1), at, at, at, relay.start * 1000, 12.0), Raised(innocent, at), Raised(outside, at)]
+    out = measure(site, said, watched=1000)
     named, missed = sorted(out["attacks"], key=lambda a: a["path"], reverse=True)
     assert named["alarm"]["minutes"] == 30
     assert 30 <= named["alarm"]["messages"] <= 90
     assert named["onset_error"] == 0
     assert missed["alarm"] is None
+    assert (named["stands_out"], missed["stands_out"], out["standing_out"]) == (True, False, {})
     assert sum(out["accused"].values()) == 1
     assert sum(out["hosts"].values()) == len(site.hosts.ips) + len(site.names.accounts) - 2
 
 
 def test_figures_count() -> None:
     """Recall, delays with attacks never named, and rates by host-weeks, on outcomes made by hand."""
-    named = {"path": "relay", "alarm": {"minutes": 10.0, "messages": 20}, "warning": None, "onset_error": 2.0}
-    missed = {"path": "relay", "alarm": None, "warning": None, "onset_error": None}
+    named = {"path": "relay", "alarm": {"minutes": 10.0, "messages": 20}, "warning": None, "onset_error": 2.0, "stands_out": True}
+    missed = {"path": "relay", "alarm": None, "warning": None, "onset_error": None, "stands_out": False}
     outcome = {
         "weeks": 2.0, "attacks": [named, missed], "hosts": {"pc": 500}, "accused": {"pc": 1}, "warned": {},
-        "confidence": [(0.95, 1), (0.95, 0)],
+        "confidence": [(0.95, 1), (0.95, 0)], "standing_out": {},
     }  # fmt: skip
     both = tables.attacks_in([outcome], lambda a: a["path"] == "relay")
     assert tables.recall(both).value == 0.5
@@ -97,6 +98,8 @@ def test_figures_count() -> None:
     assert tables.onset_error(both) == 2.0
     assert tables.false_alarms([outcome], ("pc",))[0].value == 1.0
     assert tables.precision([outcome]).value == 0.5
+    assert tables.precision_standing_out([outcome]).value == 1.0
+    assert tables.recall_standing_out(both).value == 0.5
     assert tables.reliability([outcome])[0][3].value == 0.5
 
 

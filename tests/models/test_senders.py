@@ -222,3 +222,38 @@ def test_the_site_teaches_its_failure_rate_after_a_day_in_quarantine(fails: floa
     assert senders.rate == pytest.approx(COLD_RATE)
     senders.step(attempts(later[1:]))
     assert low - 1e-6 <= senders.rate <= high + 1e-6
+
+
+def past(fails: float, seed: int) -> list[Unit]:
+    """Five days of a host with one sender and twenty partners, an hour apart; that share of its mail fails."""
+    rng = random.Random(seed)
+    return [
+        Unit(
+            START + n * 3600 * SECOND, n + 1, f"p{n}", "192.0.2.1", "", "me@campus.example",
+            f"k{rng.randrange(20)}.example", True, rng.random() < fails,
+        )
+        for n in range(120)
+    ]  # fmt: skip
+
+
+def test_a_host_whose_mail_never_failed_is_judged_by_its_own_past() -> None:
+    """Failures of such a host say more: the same worm has the larger evidence of them after a clean past, a day old, than
+    where nothing is known of the host."""
+    for seed in range(10):
+        begin = START + 121 * 3600 * SECOND
+        attack = worm(random.Random(seed), begin, 20, senders=1)
+        known, unknown = (
+            scored(units)[False, key("192.0.2.1")].log_clustered for units in ([*past(0.0, seed), *attack], attack)
+        )
+        assert known > unknown + 0.5
+
+
+def test_little_mail_is_no_mass_mail() -> None:
+    """Two messages a day, of which half fail, are worth a notice or a warning after weeks, but no alarm."""
+    units = [
+        Unit(START + n * 12 * 3600 * SECOND, n + 1, f"q{n}", "192.0.2.1", "", "me@campus.example", f"d{n}.example", True, n % 2 == 0)
+        for n in range(80)
+    ]
+    (found,) = scored(units).values()
+    assert found.warning is not None
+    assert found.alarm is None

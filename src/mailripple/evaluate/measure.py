@@ -12,6 +12,7 @@ import numpy as np
 from mailripple.detectors.contract import Scores
 from mailripple.evaluate.week import Raised, Subject, Week, kept_of
 from mailripple.incidents import confidence
+from mailripple.models.discoveries import discoveries
 from mailripple.models.outages import find_outages
 from mailripple.parse.emit import GUESSES
 from mailripple.simulate.site.queue import GREYLIST_BY, GREYLIST_OF
@@ -50,12 +51,21 @@ def kinds_of(site: Site) -> dict[Subject, str]:
     return found
 
 
-def measure(site: Site, raised: Sequence[Raised]) -> Outcome:
-    """Attacks with how soon they were named, and innocents by kind: how many there are, accused, warned of."""
+def measure(site: Site, raised: Sequence[Raised], watched: int = 0) -> Outcome:
+    """Attacks with how soon they were named, and innocents by kind: how many there are, accused, warned of.
+
+    `watched`: subjects that were looked at, of a rule with e-values; then it is told of the accused whether they stand
+    out among so many (e-BH, as in a report: "stands_out" of attacks, "standing_out" of innocents by kind).
+    """
     guilty, others = guilty_of(site), accomplices_of(site)
     kinds = kinds_of(site)
     said = {r.subject: r for r in raised}
-    attacks = [_attack(site, site.causes[number], number, said.get(subject)) for subject, number in guilty.items()]
+    out = _standing_out(raised, watched)
+    attacks = [
+        _attack(site, site.causes[number], number, said.get(subject)) | {"stands_out": subject in out}
+        for subject, number in guilty.items()
+    ]
+    innocent = [kinds[subject] for subject in out if subject in kinds and subject not in others]
     accused: Counter[str] = Counter()
     warned: Counter[str] = Counter()
     sure: list[tuple[float, int]] = []
@@ -75,8 +85,23 @@ def measure(site: Site, raised: Sequence[Raised]) -> Outcome:
         "hosts": dict(Counter(kinds.values())),
         "accused": dict(accused),
         "warned": dict(warned),
+        "standing_out": dict(Counter(innocent)),
         "confidence": sure,
     }
+
+
+def watched_in(scores: Scores) -> int:
+    """How many hosts and accounts were looked at."""
+    mail = {(s.account, s.key) for fold in scores.senders for s in fold}
+    return len(mail | {(False, s.key) for fold in scores.lookups for s in fold})
+
+
+def _standing_out(raised: Sequence[Raised], watched: int) -> set[Subject]:
+    """The accused that stand out among all that were looked at."""
+    if not watched:
+        return set()
+    rejected = discoveries(np.array([r.evidence for r in raised]), max(watched, len(raised))).tolist()
+    return {r.subject for r, out in zip(raised, rejected, strict=True) if out and r.alarm is not None}
 
 
 #: Powers of ten that e-values of innocents are held against.

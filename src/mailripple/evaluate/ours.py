@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from mailripple.detectors import Alarm, Scores, decide_all
 from mailripple.evaluate.week import Raised, Subject, Week
+from mailripple.incidents import mean_evidence
 from mailripple.models.lookups import Lookups
 from mailripple.models.senders import Senders
 from mailripple.simulate.site.events import NULL_SENDER
@@ -53,5 +54,5 @@ def _both(a: Raised, b: Raised) -> Raised:
         first(a.warning, b.warning),
         first(a.notice, b.notice),
         stronger.onset,
-        max(a.evidence, b.evidence),
+        mean_evidence([a.evidence, b.evidence]),
     )

@@ -30,6 +30,10 @@ the domains new; three with .05), so that a share of .99 can be shown at all: th
 are reported; seeds {tuned} were used to choose numbers, and are not among them; seeds {spent} were looked at while the
 detectors were changed, and are spent.
 
+A mailer that keeps its one sender address looks like a mailing to an old list, and is reported apart, line by line, and
+with all the others.  False-discovery control is e-BH at 5 % among all hosts and accounts that were looked at; a report
+says of each incident whether it holds.
+
 Intervals are 95 %, exact (Garwood for counts, Clopper and Pearson for shares).  An attack that was never named counts
 as a failure, also in medians.  There is no point adjustment: a host counts once.
 """
@@ -101,10 +105,20 @@ def core(a: t.Attack) -> bool:
     return bool(a["path"] == "relay" and a["bounce"] >= 0.2 and a["novelty"] >= 0.55)
 
 
+def _senders(n: int) -> str:
+    return "one sender" if n == 1 else f"{n} senders"
+
+
+def _delays(attacks: list[t.Attack]) -> str:
+    """Median and 90 % quantile of messages."""
+    return f"{number(t.delay(attacks, 0.5))} / {number(t.delay(attacks, 0.9))}"
+
+
 def _goals(ours: list[Outcome]) -> list[str]:
     relay = t.goal_attacks(ours, core)
     fast = [a for a in relay if a["rate"] >= 0.5]
     slow = [a for a in relay if a["rate"] == 0.1]
+    changing, slowly = ([a for a in some if a["senders"] > 1] for some in (relay, slow))
     low = t.goal_attacks(ours, lambda a: a["bounce"] == 0.05)
     direct = t.attacks_in(ours, lambda a: a["path"] == "direct")
     many = t.attacks_in(ours, lambda a: a["path"] == "account" and a["clients"] > 1)
@@ -117,15 +131,19 @@ def _goals(ours: list[Outcome]) -> list[str]:
         row("false alarms on ordinary hosts, per 1,000 host-weeks", "<= 1.0", ordinary.text() + said, f"{ordinary.n:,} host-weeks"),
         row("recall at >= 0.5 messages/min", ">= .99", t.recall(fast).text(), f"{len(fast)} attacks"),
         row("recall at >= 0.5 messages/min, within 8 h", "-", t.recall(fast, within=480).text(), f"{len(fast)} attacks"),
-        row("recall at 0.1/min within 12 h", ">= .95", t.recall(slow, within=720).text(), f"{len(slow)} attacks"),
-        row("messages before the alarm, median / p90", "<= 20 / <= 50", f"{number(t.delay(relay, 0.5))} / {number(t.delay(relay, 0.9))}", f"{len(relay)} attacks"),
-        *(row(f"of these with {'one sender' if n == 1 else f'{n} senders'}", "", f"{number(t.delay(some, 0.5))} / {number(t.delay(some, 0.9))}", f"{len(some)} attacks, recall {t.recall(some).text()}") for n in grid.SENDERS if (some := [a for a in relay if a["senders"] == n])),
+        row("recall at 0.1/min within 12 h, where senders change", ">= .95", t.recall(slowly, within=720).text(), f"{len(slowly)} attacks"),
+        *(row(f"- with {_senders(n)}", "", t.recall(some, within=720).text(), f"{len(some)} attacks") for n in grid.SENDERS if (some := [a for a in slow if a["senders"] == n])),
+        row("- all of them", "", t.recall(slow, within=720).text(), f"{len(slow)} attacks"),
+        row("messages before the alarm, median / p90, where senders change", "<= 20 / <= 50", _delays(changing), f"{len(changing)} attacks"),
+        *(row(f"- with {_senders(n)}", "", _delays(some), f"{len(some)} attacks, recall {t.recall(some).text()}") for n in grid.SENDERS if (some := [a for a in relay if a["senders"] == n])),
+        row("- all of them", "", _delays(relay), f"{len(relay)} attacks, recall {t.recall(relay).text()}"),
         row("low-bounce mailer (5 %), warned of, >= 0.5/min", ">= .95", t.recall(low, "warning").text(), f"{len(low)} attacks"),
         row("own engine: distinct names before the alarm, median of all rates", "<= 8", number(t.delay(direct, 0.5)), f"{len(direct)} attacks, recall {t.recall(direct).text()}"),
         row("accused on the DNS path or otherwise, per 1,000 host-weeks, monitors included", "-", by_dns.text(), f"{by_dns.n:,} host-weeks"),
         row("stolen account from many addresses: messages before the alarm, median", "<= 40", number(t.delay(many, 0.5)), f"{len(many)} attacks"),
-        row("precision of named subjects", ">= .95", t.precision(ours).text(), "all kinds of innocents"),
-        row("recall of named subjects", ">= .97", t.recall(everyone).text(), f"{len(everyone)} attacks at the goals' cells, all paths"),
+        row("precision of named subjects, false-discovery control on", ">= .95", t.precision_standing_out(ours).text(), f"{t.precision_standing_out(ours).n} subjects, all kinds of innocents"),
+        row("recall of named subjects, false-discovery control on", ">= .97", t.recall_standing_out(everyone).text(), f"{len(everyone)} attacks at the goals' cells, all paths"),
+        row("- precision and recall of every alarm", "", f"{t.precision(ours).text()}; {t.recall(everyone).text()}", f"{t.precision(ours).n} subjects"),
         row("surges of the whole server, per quiet server-week", "<= .25", t.server_alarms(ours).text(), f"{t.server_alarms(ours).n} weeks"),
         *(row(f"accused: {kind}", goal, t.flagged(ours, kind).text(), f"{t.flagged(ours, kind).n} hosts") for kind, goal in (("known-newsletter", "0"), ("new-newsletter", "<= .25"), ("merge", "<= .10"))),
         row("onset error, median minutes, >= 0.5/min", "<= 5", f"{t.onset_error(fast):.1f}", f"{len(fast)} attacks"),

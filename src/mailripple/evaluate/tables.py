@@ -80,6 +80,18 @@ def precision(outcomes: Sequence[Outcome]) -> Figure:
     return Figure(*share(right, right + wrong), right + wrong)
 
 
+def precision_standing_out(outcomes: Sequence[Outcome]) -> Figure:
+    """Share of the guilty among the accused that stand out among all that were looked at (e-BH at 5 %)."""
+    right = sum(a["stands_out"] for o in outcomes for a in o["attacks"])
+    wrong = sum(sum(o["standing_out"].values()) for o in outcomes)
+    return Figure(*share(right, right + wrong), right + wrong)
+
+
+def recall_standing_out(attacks: Sequence[Attack]) -> Figure:
+    """Share of attacks that are accused and stand out."""
+    return Figure(*share(sum(a["stands_out"] for a in attacks), len(attacks)), len(attacks))
+
+
 def goal_attacks(outcomes: Iterable[Outcome], wanted: Callable[[Attack], bool]) -> list[Attack]:
     """The attacks of a sort in the second design, see `grid.goal_attacks_of`."""
     return [a for o in outcomes for a in o["goals"] if wanted(a)]

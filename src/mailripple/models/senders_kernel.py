@@ -93,7 +93,8 @@ R_SENDER, R_DOMAIN, R_FIRST, R_STATUS, R_DSN, R_FINAL = range(6, 12)
     X_HOUR,
     X_LOW,
     X_LARGE,
-) = range(X_OWN, X_OWN + 38 * 8, 8)
+    X_PAST_FAILS,
+) = range(X_OWN, X_OWN + 39 * 8, 8)
 HOST, ACCOUNT = 1, 2
 
 HOUR = 3_600_000_000
@@ -109,6 +110,8 @@ THETA_LOGS = tuple(log_of(p) for theta in THETAS for p in (ONE - theta, theta))
 #: Within (subject, sender, hour) failures are beta-binomial: `CLUSTER` prior units carry the site's rate, which is a
 #: correlation of 1/(CLUSTER + 1) between the recipients of one mailing.
 CLUSTER = 20
+#: A subject's own rate is drawn to the site's by so many messages, and is never above it nor below this.
+OWN_SHRINK, OWN_LEAST = 50, fixed(0.02)
 #: A recipient that is new to the host fails half as often again as a known one, or twice as often (real servers); the
 #: smaller factor, for the rate that it multiplies is already an upper quantile.  As a fraction.
 NEW_FAILS, NEW_FAILS_OF = 3, 2
@@ -131,7 +134,9 @@ GATE, CHANGING, STEADY, NOTICE = log_of(20), log_of(50), log_of(400), log_of(100
 #: and wherever it is said how sure an incident is, V and S count no more than 500 times what failures say.
 LEAD, HISTORY = log_of(500), 20
 WARNING, ALARM = log_of(10_000), log_of(100_000)
-MORE = log_of(3)
+MORE = log_of(2)
+#: Mass mail is many messages: so many since the midnight before last, for an alarm.
+MASS = 12
 #: Or a mailing of so many units of which an eighth fails, or in which as many fail and they are nine in twenty: old
 #: lists of one's own are smaller, and not as bad.
 LARGE, LARGE_FAILS, BAD, BAD_OF = 600, 75, 9, 20
@@ -148,6 +153,16 @@ def log_share(p: int, failed: int) -> int:
 def chance_in(slot: int, theta: int) -> int:
     """Predictive chance of failure in a beta-binomial cluster whose mean is theta before it begins, fixed point."""
     return (CLUSTER * theta + failures_in(slot) * ONE) // (CLUSTER + units_in(slot))
+
+
+@part
+def rate_of(state: int, subject: int) -> int:
+    """How often the subject's mail fails by the null, before a mailing begins: as the site's, or less where its past,
+    a day old, says so.  More it never is: hosts that fail more are what is looked for."""
+    site = i64(state + THETA)
+    fails = shr(i64(subject + X_PAST_FAILS), 32)
+    own = (fails * ONE + OWN_SHRINK * site) // (i64(subject + X_OLD_MESSAGES) + OWN_SHRINK)
+    return min(site, max(own, OWN_LEAST))
 
 
 @part
@@ -236,6 +251,7 @@ def remember_day(subject: int, day: int) -> int:
         put64(subject + X_OLD_MESSAGES, i64(subject + X_MID_MESSAGES))
         put64(subject + X_MID_SENDERS, i64(subject + X_SENDERS))
         put64(subject + X_MID_MESSAGES, i64(subject + X_MESSAGES))
+        put64(subject + X_PAST_FAILS, (i64(subject + X_PAST_FAILS) << 32) | i64(subject + X_FAILS))
         put64(subject + X_DAY, day)
     return 0
 
@@ -336,7 +352,8 @@ def judge(subject: int, ts: int, first: int) -> int:
     again = first and earlier and often >= i64(subject + X_LOW) + MORE
     if steady and not again and not i64(subject + X_LARGE):
         return 0
-    if total >= ALARM and often >= gate and i64(subject + X_ALARM_AT) == 0:
+    mass = i64(subject + X_MESSAGES) - i64(subject + X_OLD_MESSAGES) >= MASS
+    if mass and total >= ALARM and often >= gate and i64(subject + X_ALARM_AT) == 0:
         put64(subject + X_ALARM_AT, ts)
         put64(subject + X_ALARM_UNITS, onset(subject, clustered))
     return 0
@@ -366,7 +383,7 @@ def take_unit(state: int, raw: int, kind: int, row: int, stride: int) -> int:
     # each hour is no worm.
     if not failures_in(there):
         cell = mailing_of(state, subject, sender, ts)
-        chance = chance_in(cell, i64(state + THETA))
+        chance = chance_in(cell, rate_of(state, subject))
         step_failures(state, subject, chance, chance_in(cell, THETA_MOST), failed, ts)
         add_to_mailing(subject, cell, failed)
     set_counts(there, 0, failed)
