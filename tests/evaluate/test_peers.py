@@ -10,6 +10,7 @@ from mailripple.evaluate.week import Week
 from mailripple.evaluate.windows import in_window, new_ones
 from mailripple.messages import Attempts
 from mailripple.parse import layout as L
+from mailripple.tables import QTYPES
 
 MINUTE = 60_000_000
 HOST, FRIEND = 7, 8
@@ -23,6 +24,7 @@ def week(rows: list[tuple[int, int, int, int]], asked: list[tuple[int, int, int]
     questions = np.zeros((len(L.COLUMNS), len(asked)), np.int64)
     for i, (minute, client, name) in enumerate(asked):
         questions[L.COL["ts"], i], questions[L.COL["client"], i], questions[L.COL["name"], i] = minute * MINUTE, client, name
+    questions[L.COL["code"]] = L.KIND_QUERY | QTYPES.index("MX") << 16 | L.UTC << 28
     none = np.zeros((len(L.COLUMNS), 0), np.int64)
     spam = np.array([bool(failed) for *_, failed in rows])
     return Week(Attempts(columns), questions, none, frozenset([HOST, FRIEND, 1]), frozenset([1]), frozenset(), 0, 10**13, spam)
