@@ -110,3 +110,29 @@ def test_hostile_lines_accuse_nobody_else(tmp_path: Path) -> None:
     assert [i["subject"] for i in incidents] == [{"type": "ip", "value": "198.51.100.7"}]
     assert incidents[0]["severity"] == "alarm"
     assert all("198.51.100.7" in line["text"] or "to=<" in line["text"] for line in incidents[0]["evidence"])
+
+
+def asked(minute: float, client: str, name: str, qtype: str) -> tuple[float, str]:
+    """A line of BIND's query log, and its minute, by which lines are sorted."""
+    hour, at = divmod(minute, 60)
+    stamp = f"02-Mar-2026 {int(hour):02d}:{int(at):02d}:{60 * at % 60:06.3f}"
+    return minute, f"{stamp} queries: info: client @0x7f56 {client}#53124 ({name}): query: {name} IN {qtype} + (192.0.2.2)\n"
+
+
+def test_who_asks_who_addresses_are_is_a_server_only_if_it_does_so_meanwhile(tmp_path: Path) -> None:
+    """A PC that asked for names of addresses all day, and then for exchangers, is accused; a server that nobody named,
+    which asks for both at once, is not."""
+    lines = [asked(10 * n, "198.51.100.7", f"{n}.113.0.203.in-addr.arpa", "PTR") for n in range(100)]
+    for n in range(40):
+        at = 1010 + 1.3 * n + 0.4 * (n * n % 3)
+        for client in ("198.51.100.7", "198.51.100.25"):
+            lines.append(asked(at, client, f"d{n}.example", "MX"))
+            lines.append(asked(at + 0.002, client, f"mx.d{n}.example", "A"))
+        lines.append(asked(at + 0.004, "198.51.100.25", f"{n}.2.0.192.in-addr.arpa", "PTR"))
+    log, out = tmp_path / "queries.log", tmp_path / "out.json"
+    log.write_text("".join(line for _, line in sorted(lines)))
+    report([str(log)], OPTIONS, ReportOptions(), window_s=None, json_to=str(out), rejects_to=None)
+    found = {i["subject"]["value"]: i for i in json.loads(out.read_text())["incidents"] if i["subject"]["type"] == "ip"}
+    assert {value: i["severity"] for value, i in found.items()} == {"198.51.100.7": "alarm", "198.51.100.25": "notice"}
+    assert found["198.51.100.7"]["statistics"]["direct-mx"]["followed"] >= 30
+    assert "at once for another host's address too" in found["198.51.100.7"]["explanation"]

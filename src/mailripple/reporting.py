@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from mailripple import counts as counting
 from mailripple import exceptions
@@ -20,7 +21,7 @@ from mailripple.formats import Format, FormatSet, assemble, load_formats, read_f
 from mailripple.grep import grep_totals
 from mailripple.incidents import Incident, attribute, with_texts
 from mailripple.models.findings import Surge
-from mailripple.models.lookups import server_like
+from mailripple.models.lookups import LookupScore, server_like, servers_meanwhile
 from mailripple.models.outages import find_outages
 from mailripple.outputs.progress import progress_bar
 from mailripple.outputs.safe import shown
@@ -104,7 +105,9 @@ def find_incidents(
     senders = tuple(tuple(fold.scores()) for fold in result.senders)
     lookups = tuple(tuple(fold.scores()) for fold in result.lookups)
     outages = tuple(find_outages(result.attempts))
-    scores = Scores(senders, lookups, mail_hosts, reverse_askers(result.counts), outages, surges)
+    likely = reverse_askers(result.counts) - mail_hosts
+    servers = servers_meanwhile(lookups, likely, asked_by(result.counts, lookups, likely))
+    scores = Scores(senders, lookups, mail_hosts, servers, outages, surges)
     watched = {(s.account, s.key) for fold in senders for s in fold}
     watched |= {(False, s.key) for fold in lookups for s in fold}
     acting = acting_as(result.attempts)
@@ -132,6 +135,23 @@ def reverse_askers(counts: Counts) -> frozenset[int]:
     n = totals["n"]
     chosen = (totals["tag"] == counting.DNS_CLIENT) & server_like(n[:, mx], n[:, ptr])
     return frozenset(totals["key"][chosen].tolist())
+
+
+def asked_by(
+    counts: Counts, folds: Sequence[Sequence[LookupScore]], clients: frozenset[int]
+) -> Callable[[int, int, int], tuple[int, int]]:
+    """Questions for MX and PTR of those clients that were noticed, by client and windows of ten minutes."""
+    noticed = sorted({s.key for fold in folds for s in fold if s.notice is not None and s.key in clients})
+    rows = counts.cells.of(noticed) if noticed else np.zeros(0, counting.CELL)
+    rows = rows[(rows["tag"] & 0xFF) == counting.DNS_CLIENT]
+    mx, ptr = (10 + counting.CLIENT_METRICS.index(f"dns.query.{kind}") for kind in ("MX", "PTR"))
+
+    def asked(key: int, first: int, last: int) -> tuple[int, int]:
+        window = rows["tag"] >> 8
+        n = rows["n"][(rows["key"] == key) & (window >= first) & (window <= last)].astype(np.int64).sum(axis=0)
+        return int(n[mx]), int(n[ptr])
+
+    return asked
 
 
 def print_text(summary: Summary) -> None:

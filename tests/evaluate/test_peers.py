@@ -27,7 +27,7 @@ def week(rows: list[tuple[int, int, int, int]], asked: list[tuple[int, int, int]
     questions[L.COL["code"]] = L.KIND_QUERY | QTYPES.index("MX") << 16 | L.UTC << 28
     none = np.zeros((len(L.COLUMNS), 0), np.int64)
     spam = np.array([bool(failed) for *_, failed in rows])
-    return Week(Attempts(columns), questions, none, frozenset([HOST, FRIEND, 1]), frozenset([1]), frozenset(), 0, 10**13, spam)
+    return Week(Attempts(columns), questions, none, frozenset([HOST, FRIEND, 1]), frozenset([1]), frozenset(), none[:3], 0, 10**13, spam)
 
 
 #: A week of one message an hour by both, then one of them writes to strangers, twice a minute, and everything fails.

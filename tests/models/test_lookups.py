@@ -29,7 +29,7 @@ from mailripple.models.gaps import (
     step_mass,
 )
 from mailripple.models.logs import ONE
-from mailripple.models.lookups import Lookups, LookupScore
+from mailripple.models.lookups import WINDOW, Lookups, LookupScore, servers_meanwhile
 from mailripple.models.lookups_kernel import X_FOLLOWED
 from mailripple.models.sums_kernel import X_TOP
 from mailripple.parse import layout as L
@@ -261,3 +261,25 @@ def test_people_who_type_are_seldom_accused() -> None:
                 break
     found = scored(sorted(asked, key=lambda q: q.ts), slots=4096).values()
     assert sum(s.alarm is not None for s in found) <= 10
+
+
+def test_who_was_always_curious_and_then_asks_for_exchangers_is_no_server() -> None:
+    """Whether a client is like a server is told by what it asks from the onset to its last name, not over all time."""
+    rng, ts, asked = random.Random(1), float(START + 10 * DAY), []
+    for n in range(120):
+        ts += rng.expovariate(0.5) * 60 * SECOND
+        asked.append(Question(int(ts), n, "192.0.2.1", f"d{n}.example"))
+    (score,) = scored(asked).values()
+    assert score.onset is not None
+    client, spans = score.key, []
+
+    def quiet(key: int, first: int, last: int) -> tuple[int, int]:
+        assert key == client
+        spans.append((first, last))
+        return 120, 15
+
+    assert servers_meanwhile([[score]], frozenset({client}), quiet) == frozenset()
+    assert spans == [(score.onset // WINDOW, score.last // WINDOW)]
+    assert servers_meanwhile([[score]], frozenset({client}), lambda *_: (120, 200)) == {client}
+    assert servers_meanwhile([[score]], frozenset(), quiet) == frozenset()
+    assert len(spans) == 1

@@ -98,6 +98,22 @@ def test_greylisting_where_the_queue_runs_often() -> None:
     assert [o.cause for o in both] == ["greylisting", "remote-outage"]
 
 
+def test_an_outage_of_few_messages_where_all_are_deferred_at_first() -> None:
+    """At a destination that greylists everybody's first attempts these say nothing, but what still waits after half an
+    hour does: an outage of eight messages is told beside the greylisting."""
+    grey: list[Try] = []
+    for i in range(60):
+        at, queue = 10.0 * i, 500_000 + i
+        if not 200 <= at < 280:
+            grey += [(at, queue, 10 + i % 12, 5, 1, L.DEFERRED), (at + 6, queue, 10 + i % 12, 5, 0, L.SENT)]
+    known = usual(5, 0, 190, 40) + usual(5, 300, 600, 40)
+    outage = refused(5, 200, 280, step=10, again=20)
+    found = find_outages(kept([*grey, *known, *outage, *usual(6)]))
+    assert [o.cause for o in found] == ["greylisting", "remote-outage"]
+    assert START + 190 * MINUTE <= found[1].start <= START + 200 * MINUTE
+    assert [o.cause for o in find_outages(kept([*grey, *known, *usual(6)]))] == ["greylisting"]
+
+
 def test_a_door_that_is_closed_to_one_of_us() -> None:
     """Mail of one host that is not taken to the end of the log, while others have none there, is a closed door."""
     tries = [t for t in refused(5, 300, 900, clients=1) if t[0] < 600]

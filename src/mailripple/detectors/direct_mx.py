@@ -25,22 +25,17 @@ def decide(scores: Scores) -> list[Alarm]:
             best[score.key, score.asked] = score
     exchangers = {s.key: s.names for s in best.values() if s.asked != GUESS}
     found = [
-        _alarm(s, _is_server(s, exchangers, scores))
+        _alarm(s, s.key in scores.ask_reverse)
         for s in best.values()
-        if s.notice is not None and s.key not in scores.mail_hosts
+        if s.notice is not None and s.key not in scores.mail_hosts and not _asks_first(s, exchangers)
     ]
     return sorted(found, key=lambda a: (a.key, a.why))
 
 
-def _is_server(score: LookupScore, exchangers: dict[int, int], scores: Scores) -> bool:
-    """True for a client that does what mail servers do: it asks who addresses are.
-
-    A server also asks for the addresses of exchangers, of which many are called mail. or mx.: but it asks for the
-    exchangers first; one that guesses asks for none.
-    """
-    if score.key not in scores.ask_reverse:
-        return False
-    return score.asked != GUESS or 3 * exchangers.get(score.key, 0) >= score.names
+def _asks_first(score: LookupScore, exchangers: dict[int, int]) -> bool:
+    """True for guesses that are none: exchangers are often called mail. or mx., and who asks for their addresses has
+    asked for the exchangers first; one that guesses asks for none."""
+    return score.asked == GUESS and 3 * exchangers.get(score.key, 0) >= score.names
 
 
 def _alarm(score: LookupScore, server: bool) -> Alarm:

@@ -129,7 +129,7 @@ CAUSES = {"remote-down": "remote-outage"}
 def verdicts(site: Site, week: Week) -> dict[str, Any]:
     """Happenings with what was said of them, and what else was said: by cause, of destinations that greylist or not.
 
-    `first` of a happening: deferred first attempts that it made; what made none cannot be seen.
+    `first` of a happening: deferred first attempts that it alone made; what made none cannot be seen.
     """
     kept = kept_of(week)
     found = find_outages(kept)
@@ -145,6 +145,9 @@ def verdicts(site: Site, week: Week) -> dict[str, Any]:
         said.update(mine)
         rows = kept.deferred
         hit = (rows["first"] == 1) & (rows["ts"] >= start) & (rows["ts"] < end)
+        for other in site.happenings:  # a host that takes nothing from us anyway cannot be seen to be down
+            if other.kind == "closed-to-us" != happening.kind and other.domain == happening.domain:
+                hit &= (rows["ts"] < other.start * 1000) | (rows["ts"] >= other.end * 1000)
         hit &= (rows["domain"] == happening.domain + 2) | (happening.domain < 0)
         wanted = CAUSES.get(happening.kind, happening.kind)
         causes = [found[i].cause for i in mine]

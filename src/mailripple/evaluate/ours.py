@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from mailripple.detectors import Alarm, Scores, decide_all
 from mailripple.evaluate.week import Raised, Subject, Week
 from mailripple.incidents import mean_evidence
-from mailripple.models.lookups import Lookups
+from mailripple.models.lookups import Lookups, servers_meanwhile
 from mailripple.models.senders import Senders
 from mailripple.simulate.site.events import NULL_SENDER
 
@@ -18,7 +18,15 @@ def scores_of(week: Week) -> Scores:
     senders.step(week.attempts)
     senders.logins(week.logins)
     lookups.step(week.exchangers)
-    return Scores((tuple(senders.scores()),), (tuple(lookups.scores()),), week.servers, week.reverse)
+    found = (tuple(lookups.scores()),)
+
+    def asked(key: int, first: int, last: int) -> tuple[int, int]:
+        client, window, pointer = week.asked
+        inside = (client == key) & (window >= first) & (window <= last)
+        return int((pointer[inside] == 0).sum()), int(pointer[inside].sum())
+
+    servers = servers_meanwhile(found, week.reverse - week.servers, asked)
+    return Scores((tuple(senders.scores()),), found, week.servers, servers)
 
 
 def ours(week: Week, _threshold: float = 0.0) -> list[Raised]:

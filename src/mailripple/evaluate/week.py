@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from mailripple.attempts import KeptAttempts, Rows
 from mailripple.messages import Attempts
-from mailripple.models.lookups import server_like
+from mailripple.models.lookups import WINDOW, server_like
 from mailripple.parse import layout as L
 from mailripple.simulate.site.events import LOCAL_KEY, attempts_of, logins_of, questions_of
 from mailripple.simulate.site.tables import Ints, Site
@@ -45,10 +45,11 @@ class Raised:
 class Week:
     """The events of a site, without its truth.
 
-    `attempts` (12, n) as `messages.Attempts`; `exchangers` events (14, n) of questions for exchangers and guessed ones;
-    `logins` events; `inside` keys of the addresses of the campus; `servers` keys of its mail servers; `reverse` keys of
-    clients that ask for the names of addresses as servers do; `oracle` for each attempt what a content filter would say
-    that errs now and then: it is for one rule only, and no log has it.
+    `attempts` (12, n) as `messages.Attempts`; `exchangers` events (14, n), as `models.askers` chooses them; `logins`
+    events; `inside` keys of the addresses of the campus; `servers` keys of its mail servers; `reverse` keys of clients
+    that ask for the names of addresses as servers do, and `asked` (3, m) their questions for MX and PTR: client, window
+    of ten minutes, 1 for PTR; `oracle` for each attempt what a content filter would say that errs now and then: it is
+    for one rule only, and no log has it.
     """
 
     attempts: Attempts
@@ -57,6 +58,7 @@ class Week:
     inside: frozenset[int]
     servers: frozenset[int]
     reverse: frozenset[int]
+    asked: Ints
     start: int
     end: int
     oracle: npt.NDArray[np.bool_]
@@ -80,7 +82,8 @@ def week_of(site: Site) -> Week:
         logins_of(site),
         inside,
         frozenset([site.mail_server + 1]),
-        _reverse_askers(site),
+        reverse := _reverse_askers(site),
+        _asked(site, reverse),
         site.start * 1000,
         site.end * 1000,
         _filtered(site, attempts),
@@ -102,6 +105,13 @@ def kept_of(week: Week) -> KeptAttempts:
     away = week.column("rcpt_domain") != LOCAL_KEY
     deferred = week.column("status") == L.DEFERRED
     return KeptAttempts(Rows(rows[:, away & deferred]), Rows(rows[:, away & ~deferred]))
+
+
+def _asked(site: Site, clients: frozenset[int]) -> Ints:
+    """The questions of these clients for MX and PTR."""
+    q = site.queries
+    rows = np.flatnonzero(np.isin(q.client + 1, sorted(clients)) & np.isin(q.qtype, (_MX, _PTR)))
+    return np.stack([q.client[rows] + 1, q.ms[rows] * 1000 // WINDOW, q.qtype[rows] == _PTR]).astype(np.int64)
 
 
 def _reverse_askers(site: Site) -> frozenset[int]:

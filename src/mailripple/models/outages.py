@@ -97,7 +97,7 @@ def _at(rows: IntArray, end: int) -> Iterator[Outage]:
     for begin, stop in stuck if greylists else runs:
         inside = np.flatnonzero(first[begin:stop]) + begin
         long = rows[0, stop - 1] - rows[0, begin] >= SHORTEST
-        evidence = min(len(inside) * -math.log(usual), LIMIT)
+        evidence = _refusals(rows, begin, stop) if greylists else min(len(inside) * -math.log(usual), LIMIT)
         if len(inside) < FEWEST or not long or evidence < LEAST:
             continue
         over = bool(stop < rows.shape[1])
@@ -110,6 +110,18 @@ def _at(rows: IntArray, end: int) -> Iterator[Outage]:
         cause = "closed-to-us" if few or refused else "remote-outage"
         if cause == "closed-to-us" or sources >= SOURCES or (begin > 0 and (begin, stop) in stuck):
             yield _outage(cause, rows, np.arange(begin, stop), over=over, evidence=evidence)
+
+
+def _refusals(rows: IntArray, begin: int, stop: int) -> float:
+    """Log of the evidence that a destination which greylists is out of order in [begin, stop): that first attempts are
+    deferred says nothing there, but that messages still are after ten minutes; against how often they are otherwise."""
+    order, age = _by_message(rows)
+    late = age >= SHORTEST
+    deferred = rows[8, order] == L.DEFERRED
+    here = (order >= begin) & (order < stop)
+    often = (np.count_nonzero(late & deferred & ~here) + 0.5) / (np.count_nonzero(late & ~here) + 10)
+    stuck = len(np.unique(rows[2, order[late & deferred & here]]))
+    return float(min(stuck * -math.log(min(max(often, 0.02), 0.9)), LIMIT))
 
 
 def _stuck(rows: IntArray, runs: list[tuple[int, int]]) -> list[tuple[int, int]]:
