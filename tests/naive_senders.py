@@ -137,7 +137,7 @@ class Subject:
         if u.ts // MINUTE - self.seen.get(u.domain, u.ts) // MINUTE > KEEPS[FOR_LONG]:  # forgotten
             del self.seen[u.domain]
             del self.failed_there[u.domain]
-        chance = None
+        chance, self.large = None, False
         if not self.failed_there.get(u.domain):
             cell = self.mailings.setdefault((u.sender, u.ts // MAILING), [0, 0])
             chance, most = ((CLUSTER * mean + cell[1] * ONE) // (CLUSTER + cell[0]) for mean in (self.rate(theta), THETA_MOST))
@@ -225,8 +225,9 @@ class Subject:
         clustered = add_logs(add_logs(self.b[0].s, self.b[1].s), self.b[2].s) - LN3
         gate = clustered >= GATE
         most = clustered + LEAD if self.days[2][1] < HISTORY else LIMIT
-        lead = self.b[1].r + LEAD
-        two, two_r = add_logs(clustered, min(self.v.s, most)), add_logs(self.b[1].r, min(self.v.r, lead))
+        failing = add_logs(self.b[1].r, self.b[2].r) - LN2
+        lead = failing + LEAD
+        two, two_r = add_logs(clustered, min(self.v.s, most)), add_logs(failing, min(self.v.r, lead))
         total = add_logs(two, min(self.sender.s, most)) - LN3 if gate else two - LN2
         sure = add_logs(two_r, min(self.sender.r, lead)) - LN3 if gate else two_r - LN2
         sure -= log_of(max(50, steps))

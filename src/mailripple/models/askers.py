@@ -38,7 +38,8 @@ class Askers:
         """
         n, at = columns.shape[1], 0
         assert n <= 1 or columns.strides[1] == 8
-        places = np.zeros(n + 1, np.int64)
+        places = np.empty(n + 1, np.int64)  # how many there are, and then their places
+        places[0] = 0
         while at < n:
             at = self._kernels.choose_questions(
                 self._state.ctypes.data, columns.ctypes.data, columns.strides[0], at, n, places.ctypes.data

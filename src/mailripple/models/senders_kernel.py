@@ -92,7 +92,7 @@ R_SENDER, R_DOMAIN, R_FIRST, R_STATUS, R_DSN, R_FINAL = range(6, 12)
     X_SPOKE,
     X_HOUR,
     X_LOW,
-    X_LARGE,
+    X_RB3,
     X_PAST_FAILS,
 ) = range(X_OWN, X_OWN + 39 * 8, 8)
 HOST, ACCOUNT = 1, 2
@@ -174,13 +174,13 @@ def mailing_of(state: int, subject: int, sender: int, ts: int) -> int:
 
 
 @part
-def add_to_mailing(subject: int, cell: int, failed: int) -> int:
-    """Count the unit, and note whether the mailing is larger or worse than an old list of one's own."""
+def add_to_mailing(cell: int, failed: int) -> int:
+    """Count the unit; true if the mailing is larger or worse than an old list of one's own."""
     units = units_in(cell) + 1
     failures = failures_in(cell) + failed
     set_counts(cell, units, failures)
     large = units >= LARGE and 8 * failures >= units
-    return put64(subject + X_LARGE, large or (failures >= LARGE_FAILS and BAD_OF * failures >= BAD * units))
+    return large or (failures >= LARGE_FAILS and BAD_OF * failures >= BAD * units)
 
 
 @part
@@ -188,7 +188,9 @@ def step_failures(state: int, subject: int, chance: int, most: int, failed: int,
     """Stream B, clustered, and P, plain; chances of failure under the null, and under the last alternative."""
     null = log_share(chance, failed)
     units = i64(subject + X_UNITS)
-    fresh = cusum(subject, X_B3, log_share(most, failed) - null)
+    learnt = log_share(most, failed) - null
+    fresh = cusum(subject, X_B3, learnt)
+    roberts(subject, X_RB3, learnt, units)
     for j in range(2):
         log_e = THETA_LOGS[2 * j + failed] - null
         fresh += cusum(subject, X_B + 8 * j, log_e)
@@ -312,10 +314,11 @@ def onset(subject: int, clustered: int) -> int:
 
 
 @part
-def judge(subject: int, ts: int, first: int) -> int:
+def judge(subject: int, ts: int, first: int, large: int) -> int:
     """Average the streams; note when each level was first reached, and since when.  Nothing to see: nothing to do.
 
-    `first`: the unit's outcome is that of a first attempt; that of a retry belongs to an earlier mailing.  A mailing
+    `large`: so is its mailing (`add_to_mailing`).  `first`: the unit's outcome is that of a first attempt; that of a
+    retry belongs to an earlier mailing.  A mailing
     that goes on over the full hour is not two: X_SPOKE keeps since when failures speak.
     """
     if ts // MAILING != i64(subject + X_HOUR):
@@ -333,8 +336,9 @@ def judge(subject: int, ts: int, first: int) -> int:
     clustered = add_logs(add_logs(i64(subject + X_B), i64(subject + X_B2)), i64(subject + X_B3)) - LN3
     most = clustered + LEAD if i64(subject + X_OLD_MESSAGES) < HISTORY else LIMIT
     total = add_logs(clustered, min(i64(subject + X_V), most)) - LN2_
-    lead = i64(subject + X_RB) + LEAD
-    sure = add_logs(i64(subject + X_RB), min(i64(subject + X_RV), lead)) - LN2_
+    failing = add_logs(i64(subject + X_RB), i64(subject + X_RB3)) - LN2_
+    lead = failing + LEAD
+    sure = add_logs(failing, min(i64(subject + X_RV), lead)) - LN2_
     if clustered >= GATE:
         total = add_logs(total + LN2_, min(i64(subject + X_S), most)) - LN3
         sure = add_logs(sure + LN2_, min(i64(subject + X_RS), lead)) - LN3
@@ -350,7 +354,7 @@ def judge(subject: int, ts: int, first: int) -> int:
     gate = (STEADY if steady else CHANGING) + log_of(max(50, week_units(subject))) - LN50
     earlier = i64(subject + X_SPOKE) != 0 and ts - i64(subject + X_SPOKE) >= MAILING
     again = first and earlier and often >= i64(subject + X_LOW) + MORE
-    if steady and not again and not i64(subject + X_LARGE):
+    if steady and not again and not large:
         return 0
     mass = i64(subject + X_MESSAGES) - i64(subject + X_OLD_MESSAGES) >= MASS
     if mass and total >= ALARM and often >= gate and i64(subject + X_ALARM_AT) == 0:
@@ -379,20 +383,21 @@ def take_unit(state: int, raw: int, kind: int, row: int, stride: int) -> int:
     count_week(subject, ts)
     there = pair_of(state, join_keys(join_keys(i64(subject), domain), 1), ts, FOR_LONG)
     chance = 0
+    large = 0
     # After a failure the next message there says nothing, whatever becomes of it: a job that writes to a dead address
     # each hour is no worm.
     if not failures_in(there):
         cell = mailing_of(state, subject, sender, ts)
         chance = chance_in(cell, rate_of(state, subject))
         step_failures(state, subject, chance, chance_in(cell, THETA_MOST), failed, ts)
-        add_to_mailing(subject, cell, failed)
+        large = add_to_mailing(cell, failed)
     set_counts(there, 0, failed)
     known = seen(there)
     see(there, ts)
     weight = step_contacts(state, subject, known, chance, failed, ts)
     weight += step_sender(state, subject, sender, i64(row + R_QUEUE * stride), ts)
     keep_line(subject, weight, i64(row + R_ORDER * stride))
-    return judge(subject, ts, i64(row + R_FIRST * stride))
+    return judge(subject, ts, i64(row + R_FIRST * stride), large)
 
 
 @part
