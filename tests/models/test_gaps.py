@@ -9,6 +9,8 @@ import pytest
 
 from mailripple.models.gaps import (
     AGAIN,
+    AGAIN_MOST,
+    AGAINS,
     BEGINS,
     CELLS,
     CLUMPS,
@@ -30,7 +32,7 @@ from mailripple.models.gaps import (
     rest_mass,
     step_mass,
 )
-from mailripple.models.logs import ONE, add_logs
+from mailripple.models.logs import ONE, add_logs, fixed
 from mailripple.models.lookups_kernel import goes_on, mails
 
 REAL = [c for c in range(CELLS) if edges(c)[0] < edges(c)[1]]
@@ -118,3 +120,15 @@ def test_the_exact_mean_of_the_second_mark_is_one(seed: int) -> None:
     null = sum(p * f for p, f in zip(shares, FOLLOWED, strict=True)) / sum(shares)
     assert len(FOLLOWED) == SORTS
     assert null * (RESOLVES / null) + (1 - null) * ((1 - RESOLVES) / (1 - null)) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("times", [1, 2, 7, 160, 400])
+@pytest.mark.parametrize("before", [-3.0, 0.0, 0.05, 4.0, 20.0])
+def test_many_names_asked_again_are_as_many_steps(times: int, before: float) -> None:
+    """The sums that are told of them at once are those that each would have left."""
+    s, r = fixed(before), fixed(before)
+    for _ in range(times):
+        s, r = max(s, 0) + AGAIN, add_logs(0, r) + AGAIN
+    fall, kept = times * AGAIN, max(fixed(before), 0)
+    assert max(kept + fall, AGAIN) == s
+    assert add_logs(fixed(before) + fall, AGAINS[min(times, AGAIN_MOST)]) == pytest.approx(r, abs=fixed(1e-4))

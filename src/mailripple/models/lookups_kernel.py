@@ -10,6 +10,8 @@ from __future__ import annotations
 from mailripple.messages_tables import join_keys
 from mailripple.models.gaps import (
     AGAIN,
+    AGAIN_MOST,
+    AGAINS,
     BEGINS,
     BESIDE,
     CELLS,
@@ -78,9 +80,10 @@ X_S = X_OWN + 24
 X_R = X_S + 8 * STREAMS
 #: Logarithms of the chances of the sorts of clump that the last name may belong to.
 X_CLUMPS = X_R + 8 * STREAMS
-#: The cell of the last gap; whether an address may still follow the last name, and that name; how many were followed.
+#: The cell of the last gap; the last name while an address may still follow it, else 0; how many names were followed;
+#: names asked again that are not yet told to the streams.
 X_CELL = X_CLUMPS + 8 * SORTS
-X_OPEN, X_NAME, X_FOLLOWED = range(X_CELL + 8, X_CELL + 32, 8)
+X_OPEN, X_FOLLOWED, X_AGAIN = range(X_CELL + 8, X_CELL + 32, 8)
 SECOND = 1_000_000
 #: Within which an address follows.
 SOON = 2 * SECOND
@@ -165,10 +168,29 @@ def mails(stream: int, last: int, cell: int) -> int:
 
 
 @part
+def tell_again(subject: int) -> int:
+    """Names that were asked for again, against every stream: as that many steps of `AGAIN`, one after the other.
+
+    A mail server asks again and again, and a step costs as much as a new name: they are counted, and told at once.
+    """
+    times = i64(subject + X_AGAIN)
+    if times == 0:
+        return 0
+    put64(subject + X_AGAIN, 0)
+    fall = times * AGAIN
+    for j in range(STREAMS):
+        s = max(i64(subject + X_S + 8 * j), 0)
+        put64(subject + X_S + 8 * j, max(s + fall, AGAIN))
+        put64(subject + X_R + 8 * j, add_logs(i64(subject + X_R + 8 * j) + fall, AGAINS[min(times, AGAIN_MOST)]))
+    return 0
+
+
+@part
 def resolve_name(subject: int, follows: int) -> int:
     """An address follows the last name, or none does: the second mark of that name, once."""
-    if not i64(subject + X_OPEN):
+    if i64(subject + X_OPEN) == 0:
         return 0
+    tell_again(subject)
     put64(subject + X_OPEN, 0)
     put64(subject + X_FOLLOWED, i64(subject + X_FOLLOWED) + follows)
     clumps = subject + X_CLUMPS
@@ -188,6 +210,7 @@ def resolve_name(subject: int, follows: int) -> int:
 def weigh(subject: int, gap: int, ts: int) -> int:
     """A new name, `gap` seconds after the last: add to the streams.  Returns the largest evidence."""
     resolve_name(subject, 0)
+    tell_again(subject)
     names = i64(subject + X_NAMES)
     cell = cell_of(gap)
     last = i64(subject + X_CELL)
@@ -240,15 +263,6 @@ def reach(subject: int, total: int, ts: int) -> int:
 
 
 @part
-def ask_again(subject: int) -> int:
-    """A name that the client asked for before: against every stream."""
-    for j in range(STREAMS):
-        cusum(subject, X_S + 8 * j, AGAIN)
-        roberts(subject, X_R + 8 * j, AGAIN, 2)
-    return 0
-
-
-@part
 def first_name(state: int, key: int, ts: int) -> int:
     """When the client asked for its first name, at most sixty days ago; -1 if that is now.
 
@@ -280,7 +294,9 @@ def follow(state: int, client: int, name: int, ts: int) -> int:
     """A question for an address: it may be that of the exchanger asked for just before."""
     subject = find_entry(state, SUBJECTS, SUBJECT, join_keys(client, EXCHANGER))
     since = ts - i64(subject + X_LAST)
-    if i64(subject) != 0 and i64(subject + X_OPEN) and since >= 0 and since <= SOON and name != i64(subject + X_NAME):
+    last = i64(subject + X_OPEN)
+    another = name != last
+    if i64(subject) != 0 and last != 0 and another and since >= 0 and since <= SOON:
         resolve_name(subject, 1)
         judge_names(subject, ts)
     return 0
@@ -299,7 +315,8 @@ def take_name(state: int, row: int, stride: int, asked: int) -> int:
     known = seen(pair)
     see(pair, ts)
     if known:
-        return ask_again(subject) if since >= LATER and i64(subject) != 0 else 0
+        later = since >= LATER and i64(subject) != 0
+        return put64(subject + X_AGAIN, i64(subject + X_AGAIN) + 1) if later else 0
     if i64(subject) == 0:
         first = first_name(state, key, ts)
         if first < 0:
@@ -310,8 +327,7 @@ def take_name(state: int, row: int, stride: int, asked: int) -> int:
     put64(subject + X_LAST, ts)
     count_week(subject, ts)
     weight = weigh(subject, max(ts - last, 0) // SECOND, ts)
-    put64(subject + X_OPEN, asked == EXCHANGER)
-    put64(subject + X_NAME, name)
+    put64(subject + X_OPEN, name if asked == EXCHANGER else 0)
     judge_names(subject, ts)
     return keep_line(subject, weight, i64(row + R_ORDER * stride))
 
