@@ -64,8 +64,8 @@ STREAMS = len(MAILERS) + 1
 AT_ONCE_S, AT_ONCE_SHAPE = 0.5, 2.0
 #: The ratio of a name that is asked again.
 AGAIN = fixed(-0.1)
-#: log (e + e^2 + ... + e^k) with that e for k = 1, 2, ..., up to where it hardly grows: what k such steps leave of the 1s
-#: that a Shiryaev-Roberts sum adds.
+#: log (e + e^2 + ... + e^k) with that e, for k = 1, 2, ..., up to where it hardly grows: what k such steps leave of the
+#: ones that a Shiryaev-Roberts sum adds.
 AGAIN_MOST = 160
 AGAINS = tuple(
     fixed(math.log(sum(math.exp(-0.1 * i) for i in range(1, max(k, 1) + 1)))) for k in range(AGAIN_MOST + 1)
