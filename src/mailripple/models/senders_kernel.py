@@ -127,14 +127,15 @@ SENDER_FLOOR, SENDER_ALT = fixed(0.02), fixed(0.8)
 SENDER_LOGS = (log_of(ONE - SENDER_ALT), log_of(SENDER_ALT))
 #: e-values as logarithms.  Stream S counts from `GATE` on.  An alarm needs failures alone to say `CHANGING`, or
 #: `STEADY` where senders do not change: by the alternatives that a list with some dead addresses does not look like
-#: (.2 and .4); and then more than one mailing must speak: `GATE` an earlier one, and the present one a factor `MORE`.
-#: Both are for 50 messages a week and grow with them: a CUSUM reaches c within N steps with chance N/c.
+#: (.2 and .4); and then more than one mailing must speak: `GATE` an earlier one, and the present one a factor `MORE`,
+#: which is more than one failure says that comes after an old list.  Both are for 50 messages a week and grow
+#: with them: a CUSUM reaches c within N steps with chance N/c.
 GATE, CHANGING, STEADY, NOTICE = log_of(20), log_of(50), log_of(400), log_of(1000)
 #: Of a subject without a day-old past of `HISTORY` messages nobody knows whether it is a relay for many people: there,
 #: and wherever it is said how sure an incident is, V and S count no more than 500 times what failures say.
 LEAD, HISTORY = log_of(500), 20
 WARNING, ALARM = log_of(10_000), log_of(100_000)
-MORE = log_of(2)
+MORE = log_of(12)
 #: Mass mail is many messages: so many since the midnight before last, for an alarm.
 MASS = 12
 #: Or a mailing of so many units of which an eighth fails, or in which as many fail and they are nine in twenty: old
@@ -318,8 +319,8 @@ def judge(subject: int, ts: int, first: int, large: int) -> int:
     """Average the streams; note when each level was first reached, and since when.  Nothing to see: nothing to do.
 
     `large`: so is its mailing (`add_to_mailing`).  `first`: the unit's outcome is that of a first attempt; that of a
-    retry belongs to an earlier mailing.  A mailing
-    that goes on over the full hour is not two: X_SPOKE keeps since when failures speak.
+    retry belongs to an earlier mailing.  A mailing that goes on over the full hour is not two: X_SPOKE keeps since when
+    failures speak.
     """
     if ts // MAILING != i64(subject + X_HOUR):
         put64(subject + X_HOUR, ts // MAILING)
