@@ -17,6 +17,7 @@ from mailripple.models.senders_kernel import (
     CEILING,
     CHANGING,
     CLUSTER,
+    FEW_SENDERS,
     FLOOR,
     GATE,
     HISTORY,
@@ -243,7 +244,8 @@ class Subject:
             self.notice, self.onset = ts, begun.since
         if total >= WARNING and not self.warning:
             self.warning = ts
-        again = first and self.spoke and ts - self.spoke >= MAILING and often >= self.low + MORE
+        more = LN2 if self.senders - self.days[2][0] >= FEW_SENDERS else MORE
+        again = first and self.spoke and ts - self.spoke >= MAILING and often >= self.low + more
         mailing = self.sender.s < GATE and not again and not self.large
         mass = self.messages - self.days[2][1] >= MASS
         if mass and total >= ALARM and often >= self.gate(steps) and not mailing and not self.alarm:

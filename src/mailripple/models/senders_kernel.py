@@ -136,6 +136,8 @@ GATE, CHANGING, STEADY, NOTICE = log_of(20), log_of(50), log_of(400), log_of(100
 LEAD, HISTORY = log_of(500), 20
 WARNING, ALARM = log_of(10_000), log_of(100_000)
 MORE = log_of(12)
+#: From so many new senders on since the midnight before last, which no list has, a factor of 2 is enough.
+FEW_SENDERS = 3
 #: Mass mail is many messages: so many since the midnight before last, for an alarm.
 MASS = 12
 #: Or a mailing of so many units of which an eighth fails, or in which as many fail and they are nine in twenty: old
@@ -354,7 +356,8 @@ def judge(subject: int, ts: int, first: int, large: int) -> int:
     steady = i64(subject + X_S) < GATE
     gate = (STEADY if steady else CHANGING) + log_of(max(50, week_units(subject))) - LN50
     earlier = i64(subject + X_SPOKE) != 0 and ts - i64(subject + X_SPOKE) >= MAILING
-    again = first and earlier and often >= i64(subject + X_LOW) + MORE
+    changed = i64(subject + X_SENDERS) - i64(subject + X_OLD_SENDERS) >= FEW_SENDERS
+    again = first and earlier and often >= i64(subject + X_LOW) + (MORE if not changed else LN2_)
     if steady and not again and not large:
         return 0
     mass = i64(subject + X_MESSAGES) - i64(subject + X_OLD_MESSAGES) >= MASS
