@@ -18,7 +18,7 @@ from pathlib import Path
 
 from mailripple.detectors import decide_all
 from mailripple.evaluate import grid
-from mailripple.evaluate.measure import Outcome, exceedance, measure, verdicts, watched_in
+from mailripple.evaluate.measure import Outcome, exceedance, measure, verdicts
 from mailripple.evaluate.ours import ours, said_of, scores_of
 from mailripple.evaluate.page import OURS, page
 from mailripple.evaluate.peers import PEERS, records_a_message
@@ -52,7 +52,7 @@ def try_seed(job: Job) -> dict[str, Outcome]:
     site = make_site(scene, seed, days=grid.DAYS, clients=clients, attacks=attacks)
     week = week_of(site)
     scores = scores_of(week)
-    out = {OURS: measure(site, said_of(decide_all(scores)), watched_in(scores))}
+    out = {OURS: measure(site, said_of(decide_all(scores)), scores.watched)}
     out[OURS] |= {"verdicts": verdicts(site, week), "ratio": records_a_message(week, 1.5)}
     out[OURS] |= {"exceedance": exceedance(site, scores, ORDINARY)}
     for peer in PEERS:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from mailripple.parse.native import add8, entry, i64, mulmix, part, prefetch, put8, put32, put64, shr, u8, u32
 from mailripple.parse.text import K1, K2
-from mailripple.slots_kernel import empty, first_free, settle
+from mailripple.slots_kernel import forget_before
 
 # words of the state block
 SERVERS, SERVERS_MASK, SERVERS_N, ROWS, ROWS_CAP, LAST_SERVER, LAST_MINUTE, LAST_ROW = range(0, 64, 8)
@@ -241,20 +241,8 @@ def rebuild_servers(state: int, table: int, mask: int) -> int:
 
 @entry
 def forget_lookups(state: int, since: int) -> int:
-    """Sweep the look-ups out that are older than `since`; how many are left.  At least one slot must be empty."""
-    base = i64(state + LOOKUPS)
-    mask = i64(state + LOOKUPS_MASK)
-    first = first_free(base, LOOKUP)
-    kept = 0
-    for k in range(first + 1, first + mask + 1):
-        slot = base + LOOKUP * (k & mask)
-        if i64(slot) == 0:
-            continue
-        if i64(slot + 8) < since:
-            empty(slot, LOOKUP)
-        else:
-            settle(base, LOOKUP, mask, k & mask)
-            kept += 1
+    """Sweep the look-ups out that are older than `since`; how many are left."""
+    kept = forget_before(i64(state + LOOKUPS), LOOKUP, i64(state + LOOKUPS_MASK), since)
     put64(state + LOOKUPS_N, kept)
     return kept
 

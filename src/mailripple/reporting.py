@@ -108,10 +108,8 @@ def find_incidents(
     likely = reverse_askers(result.counts) - mail_hosts
     servers = servers_meanwhile(lookups, likely, asked_by(result.counts, lookups, likely))
     scores = Scores(senders, lookups, mail_hosts, servers, outages, surges)
-    watched = {(s.account, s.key) for fold in senders for s in fold}
-    watched |= {(False, s.key) for fold in lookups for s in fold}
     acting = acting_as(result.attempts)
-    incidents = attribute(decide_all(scores), names.address, names.text, len(watched), acting)
+    incidents = attribute(decide_all(scores), names.address, names.text, scores.watched, acting)
     wanted: dict[int, set[int]] = {}
     for incident in incidents:
         for line in incident.evidence:

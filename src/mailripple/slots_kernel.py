@@ -60,6 +60,24 @@ def settle(base: int, size: int, mask: int, here: int) -> int:
     return 0
 
 
+@part
+def forget_before(base: int, size: int, mask: int, moment: int) -> int:
+    """Free the slots whose second word, a time, is before the moment; how many are left.  At least one slot must be
+    empty."""
+    first = first_free(base, size)
+    kept = 0
+    for k in range(first + 1, first + mask + 1):
+        slot = base + size * (k & mask)
+        if i64(slot) == 0:
+            continue
+        if i64(slot + 8) < moment:
+            empty(slot, size)
+        else:
+            settle(base, size, mask, k & mask)
+            kept += 1
+    return kept
+
+
 @entry
 def widen(base: int, size: int, mask: int) -> int:
     """Make a table of mask + 1 slots twice as large; as many free slots must follow behind it.

@@ -35,6 +35,12 @@ class Scores:
     outages: tuple[Outage, ...] = ()
     surges: tuple[Surge, ...] = ()
 
+    @property
+    def watched(self) -> int:
+        """How many hosts and accounts were looked at."""
+        mail = {(s.account, s.key) for fold in self.senders for s in fold}
+        return len(mail | {(False, s.key) for fold in self.lookups for s in fold})
+
 
 @dataclass(frozen=True, slots=True)
 class Alarm:

@@ -90,12 +90,6 @@ def measure(site: Site, raised: Sequence[Raised], watched: int = 0) -> Outcome:
     }
 
 
-def watched_in(scores: Scores) -> int:
-    """How many hosts and accounts were looked at."""
-    mail = {(s.account, s.key) for fold in scores.senders for s in fold}
-    return len(mail | {(False, s.key) for fold in scores.lookups for s in fold})
-
-
 def _standing_out(raised: Sequence[Raised], watched: int) -> set[Subject]:
     """The accused that stand out among all that were looked at."""
     if not watched:

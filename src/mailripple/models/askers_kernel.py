@@ -9,7 +9,7 @@ from __future__ import annotations
 from mailripple.models.lookups_kernel import SOON
 from mailripple.parse import layout as L
 from mailripple.parse.native import entry, i64, part, put64
-from mailripple.slots_kernel import empty, find, first_free, settle
+from mailripple.slots_kernel import find, forget_before
 from mailripple.tables import QTYPES
 
 #: The state block: address, mask and used slots of the table; the newest moment.
@@ -79,17 +79,6 @@ def choose_questions(state: int, cols: int, stride: int, begin: int, end: int, p
 @entry
 def forget_clients(state: int) -> int:
     """Sweep those out who are forgotten; how many are left."""
-    base = i64(state + CLIENTS)
-    mask = i64(state + CLIENTS_MASK)
-    first = first_free(base, CLIENT)
-    kept = 0
-    for k in range(first + 1, first + mask + 1):
-        slot = base + CLIENT * (k & mask)
-        if i64(slot) == 0:
-            continue
-        if i64(state + NOW) - i64(slot + 8) >= KEEP:
-            empty(slot, CLIENT)
-        else:
-            settle(base, CLIENT, mask, k & mask)
-            kept += 1
+    oldest = i64(state + NOW) - KEEP + 1
+    kept = forget_before(i64(state + CLIENTS), CLIENT, i64(state + CLIENTS_MASK), oldest)
     return put64(state + CLIENTS_N, kept)

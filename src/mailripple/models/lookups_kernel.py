@@ -190,7 +190,6 @@ def resolve_name(subject: int, follows: int) -> int:
     """An address follows the last name, or none does: the second mark of that name, once."""
     if i64(subject + X_OPEN) == 0:
         return 0
-    tell_again(subject)
     put64(subject + X_OPEN, 0)
     put64(subject + X_FOLLOWED, i64(subject + X_FOLLOWED) + follows)
     clumps = subject + X_CLUMPS
@@ -209,8 +208,8 @@ def resolve_name(subject: int, follows: int) -> int:
 @part
 def weigh(subject: int, gap: int, ts: int) -> int:
     """A new name, `gap` seconds after the last: add to the streams.  Returns the largest evidence."""
-    resolve_name(subject, 0)
     tell_again(subject)
+    resolve_name(subject, 0)
     names = i64(subject + X_NAMES)
     cell = cell_of(gap)
     last = i64(subject + X_CELL)
@@ -297,6 +296,7 @@ def follow(state: int, client: int, name: int, ts: int) -> int:
     last = i64(subject + X_OPEN)
     another = name != last
     if i64(subject) != 0 and last != 0 and another and since >= 0 and since <= SOON:
+        tell_again(subject)
         resolve_name(subject, 1)
         judge_names(subject, ts)
     return 0

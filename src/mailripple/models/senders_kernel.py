@@ -357,7 +357,7 @@ def judge(subject: int, ts: int, first: int, large: int) -> int:
     gate = (STEADY if steady else CHANGING) + log_of(max(50, week_units(subject))) - LN50
     earlier = i64(subject + X_SPOKE) != 0 and ts - i64(subject + X_SPOKE) >= MAILING
     changed = i64(subject + X_SENDERS) - i64(subject + X_OLD_SENDERS) >= FEW_SENDERS
-    again = first and earlier and often >= i64(subject + X_LOW) + (MORE if not changed else LN2_)
+    again = first and earlier and often >= i64(subject + X_LOW) + (LN2_ if changed else MORE)
     if steady and not again and not large:
         return 0
     mass = i64(subject + X_MESSAGES) - i64(subject + X_OLD_MESSAGES) >= MASS
