@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from mailripple import counts as counting
 from mailripple import exceptions
@@ -21,7 +23,7 @@ from mailripple.formats import Format, FormatSet, assemble, load_formats, read_f
 from mailripple.grep import grep_totals
 from mailripple.incidents import Incident, attribute, with_texts
 from mailripple.models.findings import Surge
-from mailripple.models.lookups import LookupScore, server_like, servers_meanwhile
+from mailripple.models.lookups import Spans, server_like, servers_meanwhile
 from mailripple.models.outages import find_outages
 from mailripple.outputs.progress import progress_bar
 from mailripple.outputs.safe import shown
@@ -106,7 +108,7 @@ def find_incidents(
     lookups = tuple(tuple(fold.scores()) for fold in result.lookups)
     outages = tuple(find_outages(result.attempts))
     likely = reverse_askers(result.counts) - mail_hosts
-    servers = servers_meanwhile(lookups, likely, asked_by(result.counts, lookups, likely))
+    servers = servers_meanwhile(lookups, likely, partial(asked_in, result.counts))
     scores = Scores(senders, lookups, mail_hosts, servers, outages, surges)
     acting = acting_as(result.attempts)
     incidents = attribute(decide_all(scores), names.address, names.text, scores.watched, acting)
@@ -135,21 +137,16 @@ def reverse_askers(counts: Counts) -> frozenset[int]:
     return frozenset(totals["key"][chosen].tolist())
 
 
-def asked_by(
-    counts: Counts, folds: Sequence[Sequence[LookupScore]], clients: frozenset[int]
-) -> Callable[[int, int, int], tuple[int, int]]:
-    """Questions for MX and PTR of those clients that were noticed, by client and windows of ten minutes."""
-    noticed = sorted({s.key for fold in folds for s in fold if s.notice is not None and s.key in clients})
-    rows = counts.cells.of(noticed) if noticed else np.zeros(0, counting.CELL)
+def asked_in(counts: Counts, spans: Spans) -> npt.NDArray[np.int64]:
+    """Questions for MX and PTR of some clients in their spans, see `models.lookups.servers_meanwhile`."""
+    rows = counts.cells.of(list(spans))
     rows = rows[(rows["tag"] & 0xFF) == counting.DNS_CLIENT]
-    mx, ptr = (10 + counting.CLIENT_METRICS.index(f"dns.query.{kind}") for kind in ("MX", "PTR"))
-
-    def asked(key: int, first: int, last: int) -> tuple[int, int]:
-        window = rows["tag"] >> 8
-        n = rows["n"][(rows["key"] == key) & (window >= first) & (window <= last)].astype(np.int64).sum(axis=0)
-        return int(n[mx]), int(n[ptr])
-
-    return asked
+    columns = [10 + counting.CLIENT_METRICS.index(f"dns.query.{kind}") for kind in ("MX", "PTR")]
+    window, found = rows["tag"] >> 8, np.zeros((len(spans), 2), np.int64)
+    for i, (key, (first, last)) in enumerate(spans.items()):
+        mine = (rows["key"] == key) & (window >= first) & (window <= last)
+        found[i] = rows["n"][mine][:, columns].sum(axis=0, dtype=np.int64)
+    return found
 
 
 def print_text(summary: Summary) -> None:

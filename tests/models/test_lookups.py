@@ -273,13 +273,13 @@ def test_who_was_always_curious_and_then_asks_for_exchangers_is_no_server() -> N
     assert score.onset is not None
     client, spans = score.key, []
 
-    def quiet(key: int, first: int, last: int) -> tuple[int, int]:
-        assert key == client
-        spans.append((first, last))
-        return 120, 15
+    def quiet(asked: dict[int, tuple[int, int]]) -> npt.NDArray[np.int64]:
+        assert list(asked) == [client]
+        spans.append(asked[client])
+        return np.array([[120, 15]])
 
     assert servers_meanwhile([[score]], frozenset({client}), quiet) == frozenset()
     assert spans == [(score.onset // WINDOW, score.last // WINDOW)]
-    assert servers_meanwhile([[score]], frozenset({client}), lambda *_: (120, 200)) == {client}
+    assert servers_meanwhile([[score]], frozenset({client}), lambda _: np.array([[120, 200]])) == {client}
     assert servers_meanwhile([[score]], frozenset(), quiet) == frozenset()
     assert len(spans) == 1

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from mailripple.detectors import Alarm, Scores, decide_all
 from mailripple.evaluate.week import Raised, Subject, Week
 from mailripple.incidents import mean_evidence
-from mailripple.models.lookups import Lookups, servers_meanwhile
+from mailripple.models.lookups import Lookups, Spans, servers_meanwhile
 from mailripple.models.senders import Senders
 from mailripple.simulate.site.events import NULL_SENDER
+from mailripple.simulate.site.tables import Ints
 
 
 def scores_of(week: Week) -> Scores:
@@ -20,10 +23,10 @@ def scores_of(week: Week) -> Scores:
     lookups.step(week.exchangers)
     found = (tuple(lookups.scores()),)
 
-    def asked(key: int, first: int, last: int) -> tuple[int, int]:
+    def asked(spans: Spans) -> Ints:
         client, window, pointer = week.asked
-        inside = (client == key) & (window >= first) & (window <= last)
-        return int((pointer[inside] == 0).sum()), int(pointer[inside].sum())
+        of_each = [pointer[(client == k) & (window >= a) & (window <= b)] for k, (a, b) in spans.items()]
+        return np.stack([np.bincount(p, minlength=2) for p in of_each])
 
     servers = servers_meanwhile(found, week.reverse - week.servers, asked)
     return Scores((tuple(senders.scores()),), found, week.servers, servers)

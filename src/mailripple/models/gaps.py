@@ -62,13 +62,14 @@ STEADY, STEADY_ELSE = 0.9, 2
 STREAMS = len(MAILERS) + 1
 #: What comes at once, of threads too: median and shape as in `CLUMPS`.
 AT_ONCE_S, AT_ONCE_SHAPE = 0.5, 2.0
-#: The ratio of a name that is asked again.
-AGAIN = fixed(-0.1)
+#: The ratio of a name that is asked again, as a logarithm.
+AGAIN_LOG = -0.1
+AGAIN = fixed(AGAIN_LOG)
 #: log (e + e^2 + ... + e^k) with that e, for k = 1, 2, ..., up to where it hardly grows: what k such steps leave of the
 #: ones that a Shiryaev-Roberts sum adds.
 AGAIN_MOST = 160
 AGAINS = tuple(
-    fixed(math.log(sum(math.exp(-0.1 * i) for i in range(1, max(k, 1) + 1)))) for k in range(AGAIN_MOST + 1)
+    fixed(math.log(sum(math.exp(AGAIN_LOG * i) for i in range(1, max(k, 1) + 1)))) for k in range(AGAIN_MOST + 1)
 )
 #: Taken from each step, so that what fixed point rounds cannot raise the mean above 1.
 ROUNDING = fixed(5e-5)

@@ -7,7 +7,7 @@ Mail servers do the same; who is one is known only at the end, and left to the d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,22 +56,26 @@ def server_like(mx: npt.NDArray[np.int64], ptr: npt.NDArray[np.int64]) -> npt.ND
 WINDOW = 600_000_000
 
 
+#: Of some clients, first and last window of ten minutes, both included.
+Spans = Mapping[int, tuple[int, int]]
+
+
 def servers_meanwhile(
-    folds: Iterable[Iterable[LookupScore]],
-    likely: frozenset[int],
-    asked: Callable[[int, int, int], tuple[int, int]],
+    folds: Iterable[Iterable[LookupScore]], likely: frozenset[int], asked: Callable[[Spans], npt.NDArray[np.int64]]
 ) -> frozenset[int]:
     """Of the clients that are `likely` to be servers by all that they ask, those that are so meanwhile too: from the
     onset to the last name.  Who is curious about addresses all year, and then asks for exchangers, is no server.
 
-    `asked(key, first, last)`: a client's questions for MX and PTR in these windows of ten minutes, both included.
+    `asked`: clients' questions for MX and PTR in their spans, (clients, 2) in the order of these.
     """
     spans: dict[int, tuple[int, int]] = {}
     for score in (s for fold in folds for s in fold if s.notice is not None and s.key in likely):
         begin = (score.first if score.onset is None else score.onset) // WINDOW
         first, last = spans.get(score.key, (begin, 0))
         spans[score.key] = min(first, begin), max(last, score.last // WINDOW)
-    counts = np.array([asked(key, *span) for key, span in spans.items()], np.int64).reshape(-1, 2)
+    if not spans:
+        return frozenset()
+    counts = asked(spans)
     alike = server_like(counts[:, 0], counts[:, 1]).tolist()
     return frozenset(key for key, like in zip(spans, alike, strict=True) if like)
 
