@@ -128,6 +128,25 @@ def test_chunks_of_any_size_give_the_same(tmp_path: Path, mail: list[str], monke
     assert plain(read(path).counts) == whole
 
 
+@pytest.mark.parametrize("size", [1, 77, 4096])
+def test_a_chunk_that_ends_behind_an_exchanger_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Law 2: that an address follows is seen wherever the log is cut."""
+    lines = []
+    for n in range(60):
+        for ms, name, qtype in ((100, f"d{n}.example", "MX"), (160, f"mx.d{n}.example", "A")):
+            stamp = f"02-Mar-2026 {10 + n // 30}:{2 * n % 60:02}:{7 * n % 60:02}.{ms}"
+            lines.append(f"{stamp} queries: info: client @0x7f56 192.0.2.66#5 ({name}): query: {name} IN {qtype} + (192.0.2.2)")
+    path = write(tmp_path / "queries.log", text_of(lines))
+    whole = [fold.scores() for fold in read(path).lookups]
+
+    def reader(*arguments: Any) -> ChunkReader:
+        return ChunkReader(*arguments, size=size)
+
+    monkeypatch.setattr("mailripple.run.ChunkReader", reader)
+    assert [fold.scores() for fold in read(path).lookups] == whole
+    assert whole[0][0].followed == 59
+
+
 def test_two_servers_of_the_same_hours_are_each_stitched(tmp_path: Path, mail: list[str]) -> None:
     """Law 2: logs that overlap in time do not make each other late; two servers have twice the counts of one."""
     one = read(write(tmp_path / "a.log", text_of(mail)))

@@ -16,11 +16,13 @@ from mailripple.models.gaps import (
     CLUMPS,
     ENDS,
     FOLLOWED,
+    FOLLOWS,
     IN_STEP,
     LEAST,
     MONITOR_GOES_ON,
     MONITORS,
     OCTAVES,
+    RESOLVED,
     RESOLVES,
     RESTS,
     ROUNDING,
@@ -120,6 +122,14 @@ def test_the_exact_mean_of_the_second_mark_is_one(seed: int) -> None:
     null = sum(p * f for p, f in zip(shares, FOLLOWED, strict=True)) / sum(shares)
     assert len(FOLLOWED) == SORTS
     assert null * (RESOLVES / null) + (1 - null) * ((1 - RESOLVES) / (1 - null)) == pytest.approx(1)
+    clumps = [fixed(math.log(share / sum(shares))) for share in shares]
+    mean = 0.0
+    for follows, chance in enumerate((1 - null, null)):  # as the kernel adds it up, with its tables
+        log = clumps[0] + FOLLOWS[follows]
+        for k in range(1, SORTS):
+            log = add_logs(log, clumps[k] + FOLLOWS[2 * k + follows])
+        mean += chance * math.exp((RESOLVED[follows] - log - ROUNDING) / ONE)
+    assert 0.999 < mean <= 1 + 1e-7
 
 
 @pytest.mark.parametrize("times", [1, 2, 7, 160, 400])
