@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from mailripple.messages import FIRST, OF_POLICY, STATUS, deliveries
 from mailripple.parse import layout as L
 from mailripple.parse.choose import Choice, Wanted
 
@@ -26,10 +27,9 @@ COL = {name: i for i, name in enumerate(COLUMNS)}
 #: Rows kept: of deferred records, and of all other first attempts and ends of retries that leave the machine (88 bytes
 #: each: 35 MB in all).  A quarter of a million deferred records are a day in which three a second are deferred.
 KEEP_DEFERRED, KEEP_OTHER = 1 << 18, 1 << 17
-_FROM = ("ts", "server", "queue", "client", "account", "sender", "name", "flags", "code", "line", "code")
-_OURS = L.F_DSN | L.F_INTERNAL | L.F_LATE
-_DEFERRED = Choice(Wanted((L.KIND_TO,), status=L.DEFERRED, none=_OURS), _FROM)
-_OTHER = Choice(Wanted((L.KIND_TO,), not_status=L.DEFERRED, some=L.F_OUT, none=_OURS), _FROM)
+_FROM = ("ts", "server", "queue", "client", "account", "sender", "name", FIRST, STATUS, "line", OF_POLICY)
+_DEFERRED = Choice(Wanted((L.KIND_TO,), status=L.DEFERRED), _FROM)
+_OTHER = Choice(Wanted((L.KIND_TO,), not_status=L.DEFERRED, some=L.F_OUT), _FROM)
 _BEGINNING = -(1 << 62)
 
 
@@ -141,14 +141,11 @@ class AttemptLog:
     deferred: Newest = field(default_factory=lambda: Newest(KEEP_DEFERRED))
     other: Newest = field(default_factory=lambda: Newest(KEEP_OTHER))
 
-    def take(self, columns: IntArray) -> None:
-        """Take stitched events with UTC times, (14, n), in; all but deliveries in time are left out."""
+    def take(self, columns: IntArray, among: IntArray | None = None) -> None:
+        """Take the deliveries in time (their places: `among`) of stitched events with UTC times, (14, n), in."""
+        among = deliveries(columns) if among is None else among
         for choice, into in ((_DEFERRED, self.deferred), (_OTHER, self.other)):
-            rows = choice.of(columns)
-            rows[7] = (rows[7] & L.F_FIRST) != 0
-            rows[8] = (rows[8] >> 8) & 0xFF
-            rows[10] = ((rows[10] >> 16) & 0xFF) == L.POLICY
-            into.follow(rows)
+            into.follow(choice.of(columns, among))
 
     def attempts(self) -> KeptAttempts:
         return KeptAttempts(self.deferred.rows(), self.other.rows())

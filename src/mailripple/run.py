@@ -30,6 +30,7 @@ from mailripple.messages import (
     InOrder,
     Stitcher,
     attempts_of,
+    deliveries,
     order_lines,
     together,
 )
@@ -38,6 +39,7 @@ from mailripple.models.lookups import Lookups
 from mailripple.models.senders import Senders
 from mailripple.parse import layout as L
 from mailripple.parse.check import problems
+from mailripple.parse.choose import has_kind
 from mailripple.parse.compile import PatternName, Program, compile_formats
 from mailripple.parse.events import IntArray, Parser, random_seed
 from mailripple.parse.prescan import (
@@ -108,7 +110,10 @@ class Fold:
     def take(self, columns: IntArray, *, mail: bool) -> None:
         """Stitch and count the events of a piece; what may still be overtaken waits in `in_order`."""
         if not mail:
-            asked = self.askers.questions(self.count(columns))
+            inside = self.count(columns)
+            if has_kind(inside, L.KIND_TO):
+                self.log.take(inside)
+            asked = self.askers.questions(inside)
             for ready, late in self.in_order.take(asked):
                 if not late:
                     self.lookups.step(ready)
@@ -121,7 +126,9 @@ class Fold:
             self.stitcher.step(ready)
         inside = self.count(ready)
         if not late:
-            attempts = attempts_of(inside)
+            found = deliveries(inside)
+            self.log.take(inside, found)
+            attempts = attempts_of(inside, found)
             self.senders.step(attempts)
             if self.kept is not None:
                 self.kept.append(attempts)
@@ -136,7 +143,6 @@ class Fold:
                 inside &= ts < self.until
             columns = np.ascontiguousarray(columns[:, inside])
         self.counter.count(columns)
-        self.log.take(columns)
         return columns
 
     def close(self, *, mail: bool) -> tuple[Counts, KeptAttempts]:

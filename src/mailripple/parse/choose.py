@@ -52,29 +52,48 @@ class Wanted:
         return np.array([kinds, mask, value, self.not_status, self.some, self.none, self.client], np.int64)
 
 
+@dataclass(frozen=True, slots=True)
+class Bits:
+    """A number that stands in some bits of a column: `column >> shift & mask`."""
+
+    column: str
+    shift: int
+    mask: int
+
+
+def _wanted(columns: tuple[str | Bits, ...]) -> IntArray:
+    """(len(columns), 3): number of the column, shift and mask, as the kernel reads them."""
+    every = [c if isinstance(c, Bits) else Bits(c, 0, -1) for c in columns]
+    return np.array([(L.COL[c.column], c.shift, c.mask) for c in every], np.int64)
+
+
 class Choice:
-    """Chooses events, and takes some columns of them; `columns` names, in the order of the rows that come out."""
+    """Chooses events, and takes some columns of them; `columns` in the order of the rows that come out."""
 
-    def __init__(self, wanted: Wanted, columns: tuple[str, ...]) -> None:
+    def __init__(self, wanted: Wanted, columns: tuple[str | Bits, ...] = ()) -> None:
         self._condition = wanted.condition
-        self._columns = np.array([L.COL[name] for name in columns], np.int64)
+        self._columns = _wanted(columns)
 
-    def of(self, columns: IntArray) -> IntArray:
-        """(len(columns), m) of the events (14, n); each row of the events contiguous."""
-        n = columns.shape[1]
-        assert n <= 1 or columns.strides[1] == 8
+    def places(self, columns: IntArray, among: IntArray | None = None) -> IntArray:
+        """(m,) places of the chosen ones of the events (14, n), each row contiguous; of those `among`, if given."""
+        n = columns.shape[1] if among is None else len(among)
+        assert columns.shape[1] <= 1 or columns.strides[1] == 8
         found = np.empty(n, np.int64)
-        base, stride, places = columns.ctypes.data, columns.strides[0], found.ctypes.data
-        m = kernels().choose(base, stride, n, self._condition.ctypes.data, places)
-        return taken(columns, found[:m], self._columns)
+        given = 0 if among is None else among.ctypes.data
+        base, stride, condition = columns.ctypes.data, columns.strides[0], self._condition.ctypes.data
+        return found[: kernels().choose(base, stride, n, given, condition, found.ctypes.data)]
+
+    def of(self, columns: IntArray, among: IntArray | None = None) -> IntArray:
+        """(len(columns), m): what is taken of the chosen ones of the events (14, n); of those `among`, if given."""
+        return taken(columns, self.places(columns, among), self._columns)
 
 
-#: Numbers of all columns.
-EVERY = np.arange(len(L.COLUMNS))
+#: All columns.
+EVERY = _wanted(L.COLUMNS)
 
 
 def taken(columns: IntArray, places: IntArray, wanted: IntArray = EVERY) -> IntArray:
-    """(len(wanted), m): of the events (14, n) those at m places, and of their columns the wanted ones, by number."""
+    """(len(wanted), m): of the events (14, n) those at m places, and what is wanted of them (see `_wanted`)."""
     m = len(places)
     out = np.empty((len(wanted), m), np.int64)
     if m:

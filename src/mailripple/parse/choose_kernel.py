@@ -12,38 +12,46 @@ KINDS, MASK, VALUE, NOT_STATUS, SOME, NONE, CLIENT = range(0, 56, 8)
 
 
 @part
-def matches(col: int, stride: int, condition: int) -> int:
+def matches(col: int, stride: int, kinds: int, mask: int, value: int, no: int, some: int, none: int, client: int) -> int:
     """1 if the event is wanted, else 0; without a branch, for what kinds follow each other nobody can foresee."""
     code = i64(col + C_CODE * stride)
     flags = i64(col + C_FLAGS * stride)
-    status = i64(condition + NOT_STATUS)
-    some = i64(condition + SOME)
-    good = (i64(condition + KINDS) >> (code & 63)) & ((code >> 28) & 3 != L.NO_TIME)
-    good &= code & i64(condition + MASK) == i64(condition + VALUE)
-    good &= (status == 0) | ((code >> 8) & 0xFF != status)
-    good &= flags & i64(condition + NONE) == 0
-    good &= (some == 0) | (flags & some != 0)
-    return good & ((i64(condition + CLIENT) == 0) | (i64(col + C_CLIENT * stride) != 0))
+    good = (kinds >> (code & 63)) & ((code >> 28) & 3 != L.NO_TIME) & (code & mask == value)
+    good &= ((code >> 8) & 0xFF != no) & (flags & none == 0) & ((some == 0) | (flags & some != 0))
+    return good & (i64(col + client * stride) != 0)
 
 
 @entry
-def choose(cols: int, stride: int, n: int, condition: int, places: int) -> int:
-    """Write the places of the wanted events among n; how many they are."""
+def choose(cols: int, stride: int, n: int, among: int, condition: int, places: int) -> int:
+    """Write the places of the wanted events among n, or among those at n places (0: all); how many they are."""
+    kinds = i64(condition + KINDS)
+    mask = i64(condition + MASK)
+    value = i64(condition + VALUE)
+    no = i64(condition + NOT_STATUS) if i64(condition + NOT_STATUS) != 0 else -1
+    some = i64(condition + SOME)
+    none = i64(condition + NONE)
+    client = C_CLIENT if i64(condition + CLIENT) else C_CODE  # a code is never 0
     m = 0
     for k in range(n):
-        put64(places + 8 * m, k)
-        m += matches(cols + 8 * k, stride, condition)
+        at = i64(among + 8 * k) if among != 0 else k
+        put64(places + 8 * m, at)
+        m += matches(cols + 8 * at, stride, kinds, mask, value, no, some, none, client)
     return m
 
 
 @entry
 def take(cols: int, stride: int, places: int, m: int, wanted: int, count: int, out: int) -> int:
-    """Copy `count` columns, named by the numbers in `wanted`, of the events at m places; rows of `out` are m long."""
+    """Copy `count` columns of the events at m places; rows of `out` are m long.
+
+    `wanted`: for each its number, and how far it is shifted right before it is masked with what.
+    """
     for c in range(count):
-        column = cols + i64(wanted + 8 * c) * stride
+        column = cols + i64(wanted + 24 * c) * stride
+        shift = i64(wanted + 24 * c + 8)
+        mask = i64(wanted + 24 * c + 16)
         to = out + 8 * m * c
         for k in range(m):
-            put64(to + 8 * k, i64(column + 8 * i64(places + 8 * k)))
+            put64(to + 8 * k, (i64(column + 8 * i64(places + 8 * k)) >> shift) & mask)
     return m
 
 
