@@ -2,22 +2,21 @@
 
 Servers are counted by the minute, in rows of `METRICS` 32-bit counters.  All other entities are counted by 10 minutes
 in 32-byte cells (key, window, kind, 16 8-bit counters), which are appended; an index of the current window finds an
-entity's cell.  Cells of the same entity and window may occur more than once; they add up.  The counters of a heavy cell
-count by `1 << HEAVY_BITS`.
+entity's cell: 4 bytes, the number of the cell and one, so that it stays in the processor's cache.  Cells of the same
+entity and window may occur more than once; they add up.  The counters of a heavy cell count by `1 << HEAVY_BITS`.
 """
 
 from __future__ import annotations
 
 from mailripple.parse.native import add8, entry, i64, mulmix, part, prefetch, put8, put32, put64, shr, u8, u32
 from mailripple.parse.text import K1, K2
-from mailripple.slots_kernel import forget_before
 
 # words of the state block
 SERVERS, SERVERS_MASK, SERVERS_N, ROWS, ROWS_CAP, LAST_SERVER, LAST_MINUTE, LAST_ROW = range(0, 64, 8)
-INDEX, INDEX_MASK, INDEX_N, GENERATION, WINDOW, OUT, OUT_CAP, OUT_N = range(64, 128, 8)
-LOOKUPS, LOOKUPS_MASK, LOOKUPS_N = range(128, 152, 8)
-PAIRS, PAIRS_MASK, PAIRS_N, PAIRS_FULL, WINDOW_ROWS, CAPPED, STRAY = range(152, 208, 8)
-STATE_WORDS = 26
+INDEX, INDEX_MASK, INDEX_N, FIRST, WINDOW, OUT, OUT_CAP, OUT_N = range(64, 128, 8)
+PAIRS, PAIRS_MASK, PAIRS_N, PAIRS_FULL, WINDOW_ROWS, CAPPED, STRAY = range(128, 184, 8)
+ASKED, ASKED_MASK, ASKED_N, ASKED_TAIL, HEADS, HEADS_MASK, NEWEST = range(184, 240, 8)
+STATE_WORDS = 30
 
 METRICS = 48
 #: Events between two looks at how full the tables are.
@@ -28,11 +27,8 @@ CELL = 32
 #: What a counter of a cell holds at most; the bit of a cell's tag, beside its kind, that makes it a heavy one.
 MOST, HEAVY, HEAVY_BITS = 255, 128, 8
 TOTAL = 80
-LOOKUP = 16
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
-#: A repeated question (same client, name and type) within that time is the resolver's doing, not the user's.
-REPEAT = 5 * SECOND
 #: Entities in one window beyond which new ones are no longer counted apart (floods of made-up names).
 WINDOW_CAP = 1_000_000
 
@@ -91,18 +87,30 @@ def new_cell(state: int, key: int, kind: int, window: int) -> int:
 
 
 @part
+def cell_of(state: int, slot: int) -> int:
+    """Address of the cell to which a slot of the index points."""
+    return i64(state + OUT) + CELL * (u32(slot) - 1)
+
+
+@part
+def index_slot(state: int, kind: int, key: int) -> int:
+    """Address of the slot of the index where the entity is looked for first."""
+    return i64(state + INDEX) + 4 * (mix(key, kind) & i64(state + INDEX_MASK))
+
+
+@part
 def find_cell(state: int, kind: int, key: int) -> int:
-    """Address of the entity's slot in the index; it is free if its second word is of an earlier generation."""
+    """Address of the entity's slot in the index; it is free if it points before the window's first cell."""
     table = i64(state + INDEX)
-    mask = i64(state + INDEX_MASK)
-    generation = i64(state + GENERATION)
-    at = mix(key, kind) & mask
-    while True:
-        slot = table + 16 * at
-        word = i64(slot + 8)
-        if word >> 35 != generation or (i64(slot) == key and (word >> 32) & 7 == kind):
+    last = table + 4 * i64(state + INDEX_MASK)
+    first = i64(state + FIRST)
+    slot = index_slot(state, kind, key)
+    while u32(slot) > first:
+        cell = cell_of(state, slot)
+        if i64(cell) == key and i64(cell + 8) & (HEAVY - 1) == kind:
             return slot
-        at = (at + 1) & mask
+        slot = slot + 4 if slot < last else table
+    return slot
 
 
 @part
@@ -112,18 +120,17 @@ def entity_cell(state: int, kind: int, key: int, window: int) -> int:
     A window's first event of an entity makes a cell.  An event of an earlier window has a cell of its own.
     """
     if window != i64(state + WINDOW):
-        put64(state + STRAY, i64(state + GENERATION) << 35 | kind << 32 | new_cell(state, key, kind, window))
-        return state + STRAY - 8
+        put32(state + STRAY, new_cell(state, key, kind, window) + 1)
+        return state + STRAY
     slot = find_cell(state, kind, key)
-    if i64(slot + 8) >> 35 == i64(state + GENERATION):
+    if u32(slot) > i64(state + FIRST):
         return slot
     if i64(state + WINDOW_ROWS) >= WINDOW_CAP:
         put64(state + CAPPED, i64(state + CAPPED) + 1)
         return 0
     put64(state + WINDOW_ROWS, i64(state + WINDOW_ROWS) + 1)
     put64(state + INDEX_N, i64(state + INDEX_N) + 1)
-    put64(slot, key)
-    put64(slot + 8, i64(state + GENERATION) << 35 | kind << 32 | new_cell(state, key, kind, window))
+    put32(slot, new_cell(state, key, kind, window) + 1)
     return slot
 
 
@@ -132,7 +139,7 @@ def bump(state: int, slot: int, counter: int, n: int) -> int:
     """Add to a counter of the slot's cell; one that would overflow goes on in a new cell."""
     if slot == 0:
         return 0
-    at = i64(state + OUT) + CELL * (i64(slot + 8) & 0xFFFFFFFF) + 16 + counter
+    at = cell_of(state, slot) + 16 + counter
     more = u8(at) + n
     if more <= MOST:
         return put8(at, more)
@@ -143,8 +150,7 @@ def bump(state: int, slot: int, counter: int, n: int) -> int:
 def overflow(state: int, slot: int, counter: int, n: int) -> int:
     """Add more than the counter of the slot's cell holds: what is left goes on in new cells."""
     while n > 0:
-        word = i64(slot + 8)
-        cell = i64(state + OUT) + CELL * (word & 0xFFFFFFFF)
+        cell = cell_of(state, slot)
         kind = i64(cell + 8) & 0xFF
         if n >> HEAVY_BITS:
             heavy = new_cell(state, i64(cell), kind | HEAVY, i64(cell + 8) >> 8)
@@ -157,26 +163,18 @@ def overflow(state: int, slot: int, counter: int, n: int) -> int:
         put8(at, u8(at) + added)
         n -= added
         if n > 0:
-            fresh = new_cell(state, i64(cell), kind, i64(cell + 8) >> 8)
-            put64(slot + 8, word >> 32 << 32 | fresh)
-    return 0
-
-
-@part
-def forget_cells(state: int) -> int:
-    """Make the index empty; entities of the window that come again have a second cell."""
-    put64(state + INDEX_N, 0)
-    put64(state + GENERATION, i64(state + GENERATION) + 1)
+            put32(slot, new_cell(state, i64(cell), kind, i64(cell + 8) >> 8) + 1)
     return 0
 
 
 @part
 def turn_window(state: int, window: int) -> int:
-    """Begin the window if it is a later one: what the index holds is of an earlier generation then."""
+    """Begin the window if it is a later one: what the index holds is of an earlier one then."""
     if window > i64(state + WINDOW):
         put64(state + WINDOW, window)
         put64(state + WINDOW_ROWS, 0)
-        forget_cells(state)
+        put64(state + INDEX_N, 0)
+        put64(state + FIRST, i64(state + OUT_N))
     return 0
 
 
@@ -237,14 +235,6 @@ def rebuild_servers(state: int, table: int, mask: int) -> int:
     put64(state + SERVERS_MASK, mask)
     put64(state + LAST_MINUTE, -2)
     return 0
-
-
-@entry
-def forget_lookups(state: int, since: int) -> int:
-    """Sweep the look-ups out that are older than `since`; how many are left."""
-    kept = forget_before(i64(state + LOOKUPS), LOOKUP, i64(state + LOOKUPS_MASK), since)
-    put64(state + LOOKUPS_N, kept)
-    return kept
 
 
 @entry

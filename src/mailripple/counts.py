@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mailripple import asked_kernel, counts_kernel
 from mailripple import cells_kernel as kernel
-from mailripple import counts_kernel, slots_kernel
 from mailripple.parse import text
 from mailripple.parse.build import Kernels, once
-from mailripple.slots import widened
 from mailripple.tables import QTYPES
 
 IntArray = npt.NDArray[np.int64]
@@ -98,6 +97,10 @@ CELL = np.dtype([("key", "<i8"), ("tag", "<i8"), ("n", "<u2", (16,))])
 PACKED = np.dtype([("key", "<i8"), ("tag", "<i8"), ("n", "u1", (16,))])
 #: A cell of totals: 32-bit counters.
 TOTAL = np.dtype([("key", "<i8"), ("tag", "<i8"), ("n", "<u4", (16,))])
+#: Questions that a counter has room for at first.
+_QUESTIONS = 1 << 10
+#: Slots of a counter's index at first: as many as are needed stay in the processor's cache.
+_INDEX_SLOTS = 1 << 12
 #: Cells in memory before they go to a temporary file (32 bytes each).
 MEMORY_CELLS = 1 << 19
 
@@ -215,7 +218,7 @@ def _together(parts: Sequence[Cells]) -> Cells:
 @once
 def kernels() -> Kernels:
     """The counting kernels, compiled or loaded once a process."""
-    return Kernels([text, slots_kernel, kernel, counts_kernel])
+    return Kernels([text, kernel, asked_kernel, counts_kernel])
 
 
 class Counter:
@@ -227,10 +230,11 @@ class Counter:
         self._keep: dict[int, npt.NDArray[Any]] = {}
         self.cells = Cells(budget=budget)
         self._rows(rows)
-        self._own(kernel.INDEX, np.zeros((2 * cells, 2), np.int64), 2 * cells - 1)
+        self._most_slots = max(2 * cells, _INDEX_SLOTS)
+        self._index(_INDEX_SLOTS)
         self._out(max(cells, 2 * kernel.ROOM))
-        self._state[kernel.GENERATION >> 3] = 1
-        self._own(kernel.LOOKUPS, np.zeros((1 << 14, 2), np.int64), (1 << 14) - 1)
+        self._state[kernel.ASKED_N >> 3] = self._state[kernel.ASKED_TAIL >> 3] = 1
+        self._questions(_QUESTIONS)
         self._own(kernel.PAIRS, np.zeros((1 << 12, 2), np.int64), (1 << 12) - 1)
         self._state[kernel.WINDOW >> 3] = -(1 << 40)
         self._state[kernel.LAST_MINUTE >> 3] = -2
@@ -271,8 +275,10 @@ class Counter:
             self._take()
         if self._word(kernel.SERVERS_N) + kernel.BATCH + 2 >= self._word(kernel.ROWS_CAP):
             self._rows(4 * self._word(kernel.ROWS_CAP))
-        if 2 * self._word(kernel.LOOKUPS_N) > self._word(kernel.LOOKUPS_MASK):
-            self._forget_lookups()
+        if 2 * self._word(kernel.INDEX_N) > self._word(kernel.INDEX_MASK):
+            self._index(min(4 * (self._word(kernel.INDEX_MASK) + 1), self._most_slots))
+        if self._word(kernel.ASKED_N) - self._word(kernel.ASKED_TAIL) + kernel.BATCH > self._word(kernel.ASKED_MASK):
+            self._questions(2 * (self._word(kernel.ASKED_MASK) + 1))
         if 2 * self._word(kernel.PAIRS_N) > self._word(kernel.PAIRS_MASK):
             self._grow_pairs()
 
@@ -282,23 +288,29 @@ class Counter:
         self.cells.append(full[: self._word(kernel.OUT_N)])
         self._out(len(full))
 
+    def _index(self, slots: int) -> None:
+        """An empty index; entities of the window that come again have a second cell."""
+        if slots == self._word(kernel.INDEX_MASK) + 1:
+            self._keep[kernel.INDEX].fill(0)
+        else:
+            self._own(kernel.INDEX, np.zeros(slots, np.uint32), slots - 1)
+        self._state[kernel.INDEX_N >> 3] = 0
+        self._state[kernel.FIRST >> 3] = 0
+
     def _out(self, size: int) -> None:
         """Room for `size` cells; the index, which points into the room before, becomes empty."""
         whole = np.empty(PACKED.itemsize * (size + 2), np.uint8)
         begin = -whole.ctypes.data % 64  # a cell lies within one cache line
         self._own(kernel.OUT, whole[begin : begin + PACKED.itemsize * size].view(PACKED), size)
         self._state[kernel.OUT_N >> 3] = 0
-        self._state[kernel.INDEX_N >> 3] = 0
-        self._state[kernel.GENERATION >> 3] += 1
+        self._index(self._word(kernel.INDEX_MASK) + 1)
 
-    def _forget_lookups(self) -> None:
-        """Drop questions that can no longer be repeated ones; a table that stays full becomes larger."""
-        table = self._keep[kernel.LOOKUPS]
-        since = int(table[:, 1].max()) - 125 * 1_000_000
-        kept = self._kernels.forget_lookups(self._state.ctypes.data, since)
-        while 4 * kept > len(table):
-            table = widened(self._keep.pop(kernel.LOOKUPS), self._kernels)
-            self._own(kernel.LOOKUPS, table, len(table) - 1)
+    def _questions(self, size: int) -> None:
+        """Room for so many questions that may be repeated (a power of two), and twice as many words that lead there."""
+        ring, heads = np.zeros((size, asked_kernel.QUESTION // 8), np.int64), np.zeros(2 * size, np.uint32)
+        where = ring.ctypes.data, size - 1, heads.ctypes.data, 2 * size - 1
+        self._kernels.move_questions(self._state.ctypes.data, *where)
+        self._keep[kernel.ASKED], self._keep[kernel.HEADS] = ring, heads
 
     def _grow_pairs(self) -> None:
         size = 2 * len(self._keep[kernel.PAIRS])

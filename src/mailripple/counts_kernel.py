@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
+from mailripple.asked_kernel import forget_questions, head, is_new_lookup
 from mailripple.cells_kernel import (
+    ASKED_MASK,
     BATCH,
-    CELL,
-    INDEX,
     INDEX_MASK,
     INDEX_N,
-    LOOKUP,
-    LOOKUPS,
-    LOOKUPS_MASK,
-    LOOKUPS_N,
     MINUTE,
     MOST,
-    OUT,
     OUT_CAP,
     OUT_N,
     PAIRS,
     PAIRS_FULL,
     PAIRS_MASK,
     PAIRS_N,
-    REPEAT,
     ROOM,
     ROWS_CAP,
     SERVERS_N,
     add,
     bump,
+    cell_of,
     entity_cell,
-    forget_cells,
+    index_slot,
     mix,
     server_row,
     turn_window,
@@ -36,7 +31,6 @@ from mailripple.cells_kernel import (
 from mailripple.parse import layout as L
 from mailripple.parse.native import entry, i64, part, prefetch, put8, put64, shr, u8
 from mailripple.parse.text import K3
-from mailripple.slots_kernel import find, home
 
 # server metrics (indices into METRIC_NAMES of counts.py)
 D_QUERY, D_TYPE, D_LOOKUP, D_RESPONSE, D_PACKET = 0, 1, 17, 18, 19
@@ -90,20 +84,6 @@ FAR, NEAR = 24, 10
 C_TS, C_CODE, C_SERVER, C_CLIENT, C_NAME = L.COL["ts"], L.COL["code"], L.COL["server"], L.COL["client"], L.COL["name"]
 C_LINK = L.COL["link"]
 C_ACCOUNT, C_COUNT, C_FLAGS = L.COL["account"], L.COL["count"], L.COL["flags"]
-
-
-@part
-def is_new_lookup(state: int, key: int, ts: int) -> int:
-    """True unless the same question was asked within REPEAT before."""
-    slot = find(i64(state + LOOKUPS), LOOKUP, i64(state + LOOKUPS_MASK), key)
-    if i64(slot) == key:
-        before = i64(slot + 8)
-        put64(slot + 8, max(before, ts))
-        return ts - before > REPEAT or before - ts > REPEAT
-    put64(slot, key)
-    put64(slot + 8, ts)
-    put64(state + LOOKUPS_N, i64(state + LOOKUPS_N) + 1)
-    return 1
 
 
 @part
@@ -167,7 +147,7 @@ def count_client(state: int, client: int, window: int, minute: int, qtype: int, 
     if slot == 0:
         return 0
     typed = Q_A + qtype - 1 if qtype >= 1 and qtype <= 5 else minute
-    at = i64(state + OUT) + CELL * (i64(slot + 8) & 0xFFFFFFFF) + 16
+    at = cell_of(state, slot) + 16
     most = max(u8(at + minute), u8(at + typed))
     if max(most, u8(at + Q_LOOKUP)) < MOST:
         put8(at + minute, u8(at + minute) + 1)
@@ -188,7 +168,7 @@ def question(asked: int, server: int, qtype: int) -> int:
 @part
 def fetch_entity(state: int, kind: int, key: int) -> int:
     """Ask for the slot of an entity's index."""
-    return prefetch(i64(state + INDEX) + 16 * (mix(key, kind) & i64(state + INDEX_MASK)))
+    return prefetch(index_slot(state, kind, key))
 
 
 @part
@@ -203,8 +183,7 @@ def fetch_ahead(state: int, col: int, stride: int) -> int:
     fetch_entity(state, DNS_CLIENT, client)
     qtype = (code >> 16) & 0xFF
     asked = mix(client, i64(col + C_NAME * stride))
-    key = question(asked, i64(col + C_SERVER * stride), qtype)
-    prefetch(i64(state + LOOKUPS) + LOOKUP * home(key, i64(state + LOOKUPS_MASK)))
+    prefetch(head(state, question(asked, i64(col + C_SERVER * stride), qtype)))
     if qtype == 3 or qtype == 4:
         prefetch(i64(state + PAIRS) + 16 * pair_place(state, asked))
     return 0
@@ -213,8 +192,7 @@ def fetch_ahead(state: int, col: int, stride: int) -> int:
 @part
 def fetch_cell(state: int, kind: int, key: int) -> int:
     """Ask for the cell of an entity whose slot of the index was asked for before."""
-    slot = i64(state + INDEX) + 16 * (mix(key, kind) & i64(state + INDEX_MASK))
-    return prefetch(i64(state + OUT) + CELL * (i64(slot + 8) & 0xFFFFFFFF) + 16)
+    return prefetch(cell_of(state, index_slot(state, kind, key)))
 
 
 @part
@@ -356,7 +334,7 @@ def full(state: int) -> int:
         return 1
     if i64(state + OUT_N) + ROOM > i64(state + OUT_CAP):
         return 1
-    if 2 * i64(state + LOOKUPS_N) > i64(state + LOOKUPS_MASK):
+    if 2 * i64(state + INDEX_N) > i64(state + INDEX_MASK) or forget_questions(state) + BATCH > i64(state + ASKED_MASK):
         return 1
     return i64(state + PAIRS_FULL) == 0 and 2 * i64(state + PAIRS_N) > i64(state + PAIRS_MASK)
 
@@ -368,8 +346,6 @@ def count(state: int, cols: int, stride: int, begin: int, end: int) -> int:
         if n == begin or n & (BATCH - 1) == 0:
             if full(state):
                 return n
-            if 2 * i64(state + INDEX_N) > i64(state + INDEX_MASK):
-                forget_cells(state)
         col = cols + 8 * n
         if n + FAR < end:
             fetch_ahead(state, col + 8 * FAR, stride)

@@ -12,7 +12,9 @@ KINDS, MASK, VALUE, NOT_STATUS, SOME, NONE, CLIENT = range(0, 56, 8)
 
 
 @part
-def matches(col: int, stride: int, kinds: int, mask: int, value: int, no: int, some: int, none: int, client: int) -> int:
+def matches(
+    col: int, stride: int, kinds: int, mask: int, value: int, no: int, some: int, none: int, client: int
+) -> int:
     """1 if the event is wanted, else 0; without a branch, for what kinds follow each other nobody can foresee."""
     code = i64(col + C_CODE * stride)
     flags = i64(col + C_FLAGS * stride)
