@@ -230,10 +230,12 @@ class Parser:
         self._set(L.ARENA_CAP, size)
 
     def _grow(self) -> None:
-        """Make room for the names of one more line, up to MAX_NAMES; beyond that only keys are kept."""
+        """Make room for the names of one more line, up to MAX_NAMES; beyond that only keys are kept.
+
+        Room for text first; if there is enough of that, it is the dictionary that is full.
+        """
         if self._get(L.ARENA_N) + 4 * L.MAX_LINE >= self._get(L.ARENA_CAP):
             self._arena(2 * self._get(L.ARENA_CAP))
-        if self._get(L.DICT_FREE) > L.MAX_LINE // 2 + 8:
             return
         if self._slots // 2 >= MAX_NAMES:
             self._set(L.DICT_FULL, 1)
