@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from mailripple.parse import layout as L
 from mailripple.parse.native import entry, i64, part, put64, u8, u16, u32
-from mailripple.parse.text import hex_value, is_alnum, is_digit, read_int, skip_digits
+from mailripple.parse.text import hex_value, is_alnum, is_digit, number, read_int, skip_digits
 
 SECOND = 1_000_000
 DAY = 86_400
@@ -76,16 +76,10 @@ def read_fraction(ctx: int, p: int, e: int) -> int:
     """Add the `.123456` at p to the stamp; the position behind it."""
     if p + 1 >= e or u8(p) != 46 or not is_digit(u8(p + 1)):
         return p
-    p += 1
-    digits = 0
-    value = 0
-    while p < e and is_digit(u8(p)):
-        if digits < 6:
-            value = value * 10 + u8(p) - 48
-            digits += 1
-        p += 1
-    put64(ctx + L.TS, i64(ctx + L.TS) + value * TENS[6 - digits])
-    return p
+    stop = skip_digits(p + 1, e)
+    digits = min(stop - p - 1, 6)
+    put64(ctx + L.TS, i64(ctx + L.TS) + number(p + 1, p + 1 + digits, SECOND) * TENS[6 - digits])
+    return stop
 
 
 @part

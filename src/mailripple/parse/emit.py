@@ -7,9 +7,8 @@ a seeded hash whose text is kept once in the dictionary (16-byte slots: key, pla
 from __future__ import annotations
 
 from mailripple.parse import layout as L
-from mailripple.parse.native import i64, part, put32, put64, shr, u8, u32
+from mailripple.parse.native import i64, part, put32, put64, u8, u32
 from mailripple.parse.text import (
-    HIGH,
     TEXT_KEY,
     V4_KEY,
     find_byte,
@@ -18,6 +17,7 @@ from mailripple.parse.text import (
     hash_text,
     is_digit,
     lower8,
+    number,
     read_int,
     read_ipv4,
     read_ipv6,
@@ -248,27 +248,6 @@ def slot_number(ctx: int, slot: int, limit: int) -> int:
     if i64(ctx + L.HAVE) & (1 << slot) == 0:
         return 0
     return number(slot_begin(ctx, slot), slot_end(ctx, slot), limit)
-
-
-@part
-def number(p: int, e: int, limit: int) -> int:
-    """Value of the digits in [p, e), at most `limit`; 0 where something else stands among them."""
-    n = e - p
-    if n > 0 and n <= 8:  # eight digits at once: pairs, then fours, then all
-        word = (i64(p) << (64 - 8 * n)) | (0x3030303030303030 & ((1 << (64 - 8 * n)) - 1))
-        digits = word - 0x3030303030303030
-        if (digits | (digits + 0x7676767676767676)) & HIGH == 0:
-            digits = (digits * 10) + shr(digits, 8)
-            pairs = (digits & 0x000000FF000000FF) * 0x000F424000000064
-            return min(shr(pairs + (shr(digits, 16) & 0x000000FF000000FF) * 0x0000271000000001, 32), limit)
-    value = 0
-    while p < e:
-        c = u8(p)
-        if not is_digit(c):
-            return 0
-        value = min(value * 10 + c - 48, limit)
-        p += 1
-    return value
 
 
 @part

@@ -148,6 +148,27 @@ def read_int(p: int, e: int) -> int:
 
 
 @part
+def number(p: int, e: int, limit: int) -> int:
+    """Value of the digits in [p, e), at most `limit`; 0 where something else stands among them."""
+    n = e - p
+    if n > 0 and n <= 8:  # eight digits at once: pairs, then fours, then all
+        word = (i64(p) << (64 - 8 * n)) | (0x3030303030303030 & ((1 << (64 - 8 * n)) - 1))
+        digits = word - 0x3030303030303030
+        if (digits | (digits + 0x7676767676767676)) & HIGH == 0:
+            digits = (digits * 10) + shr(digits, 8)
+            pairs = (digits & 0x000000FF000000FF) * 0x000F424000000064
+            return min(shr(pairs + (shr(digits, 16) & 0x000000FF000000FF) * 0x0000271000000001, 32), limit)
+    value = 0
+    while p < e:
+        c = u8(p)
+        if not is_digit(c):
+            return 0
+        value = min(value * 10 + c - 48, limit)
+        p += 1
+    return value
+
+
+@part
 def skip_qid(p: int, e: int) -> int:
     """End of a queue id (letters and digits, 5 to 24, at least one digit), or -1."""
     digits = rangemask(p, 48, 57)
@@ -236,11 +257,11 @@ def slow_ipv4(p: int, e: int, out: int) -> int:
 def skip_address_text(p: int, e: int) -> int:
     """End of the run of bytes that addresses are made of: hexadecimal digits, colons and dots."""
     while p < e:
-        c = u8(p)
-        if c != 46 and c != 58 and hex_value(c) < 0:
-            break
-        p += 1
-    return p
+        others = (rangemask(p, 48, 58) | rangemask(p, 97, 102) | rangemask(p, 65, 70) | eqmask(p, 46)) ^ ALL
+        if others != 0:
+            return min(p + ctz(others), e)
+        p += 32
+    return min(p, e)
 
 
 @part
@@ -251,13 +272,14 @@ def read_ipv6(p: int, e: int, out: int) -> int:
     groups = 0
     gap = -1
     at = p
+    dotted = find_byte(p, e, 46) >= 0
     if at + 1 < e and u8(at) == 58 and u8(at + 1) == 58:
         gap = 0
         at += 2
     while at < e:
         if groups == 8:
             return 0
-        if groups <= 6 and read_ipv4(at, e, out + 16) == e:
+        if dotted and groups <= 6 and read_ipv4(at, e, out + 16) == e:
             value = i64(out + 16)
             put_group(out, groups, value >> 16)
             put_group(out, groups + 1, value & 0xFFFF)
@@ -266,9 +288,11 @@ def read_ipv6(p: int, e: int, out: int) -> int:
             break
         start = at
         value = 0
-        while at < e and at - start < 4 and hex_value(u8(at)) >= 0:
-            value = value * 16 + hex_value(u8(at))
+        digit = hex_value(u8(at))
+        while at < e and at - start < 4 and digit >= 0:
+            value = value * 16 + digit
             at += 1
+            digit = hex_value(u8(at))
         if at == start:
             return 0
         put_group(out, groups, value)
