@@ -20,7 +20,7 @@ from mailripple.parse import layout as L
 from mailripple.parse import text
 from mailripple.parse.build import Kernels, once
 from mailripple.parse.choose import Bits, Choice, Wanted, in_order
-from mailripple.slots import widened
+from mailripple.slots import table_of, widened
 
 #: Seconds that an event may come after a later one and still enter the fold (DESIGN, law 3).
 LATENESS = 120
@@ -66,7 +66,7 @@ class Stitcher:
         self._state = np.zeros(tables.STATE_WORDS, np.int64)
         self._tables: dict[int, npt.NDArray[np.int64]] = {}
         for table in _TABLES:
-            self._own(table, np.zeros((slots, _WORDS), np.int64))
+            self._own(table, table_of(slots, _WORDS))
         self._state[tables.RELAY_MAILER >> 3] = relay_mailer
         self._state[tables.LOOPBACK6 >> 3] = loopback
         self._state[tables.LOCAL >> 3 : (tables.LOCAL >> 3) + len(local_mailers)] = local_mailers

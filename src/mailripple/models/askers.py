@@ -12,7 +12,7 @@ import numpy.typing as npt
 from mailripple.models import askers_kernel as kernel
 from mailripple.models.sums import kernels
 from mailripple.parse.choose import taken
-from mailripple.slots import widened
+from mailripple.slots import table_of, widened
 
 IntArray = npt.NDArray[np.int64]
 
@@ -23,7 +23,7 @@ class Askers:
     def __init__(self, *, slots: int = 1 << 10) -> None:
         self._kernels = kernels()
         self._state = np.zeros(kernel.STATE_WORDS, np.int64)
-        self._own(np.zeros((max(slots, 4 * kernel.BATCH), kernel.CLIENT // 8), np.int64))
+        self._own(table_of(max(slots, 4 * kernel.BATCH), kernel.CLIENT // 8))
 
     def _own(self, table: IntArray) -> None:
         self._table = table

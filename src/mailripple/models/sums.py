@@ -13,7 +13,7 @@ from mailripple.models import askers_kernel, logs, lookups_kernel, senders_kerne
 from mailripple.models import sums_kernel as kernel
 from mailripple.parse import text
 from mailripple.parse.build import Kernels, once
-from mailripple.slots import widened
+from mailripple.slots import table_of, widened
 
 _SIZES = {kernel.SUBJECTS: kernel.SUBJECT // 8, kernel.PAIRS: kernel.PAIR // 8}
 
@@ -33,7 +33,7 @@ class Sums:
         self.state = np.zeros(words, np.int64)
         self._tables: dict[int, npt.NDArray[np.int64]] = {}
         for table, size in _SIZES.items():
-            self._own(table, np.zeros((slots, size), np.int64))
+            self._own(table, table_of(slots, size))
 
     def _own(self, table: int, array: npt.NDArray[np.int64]) -> None:
         self._tables[table] = array
