@@ -28,7 +28,7 @@ Shape = tuple[int, tuple[int, ...]]
 MAX_NAMES = 1 << 22
 _PADDING = 64
 #: Events that one piece holds.  Not a power of two: columns a power of two apart share the same few cache sets.
-CAPACITY = (1 << 15) + 40
+CAPACITY = (1 << 16) + 40
 
 
 @dataclass(frozen=True, slots=True)

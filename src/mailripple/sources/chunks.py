@@ -18,7 +18,7 @@ from mailripple.sources.raw import RawFile, Stream
 
 PAD = 64
 """Readable bytes before and after the text of a chunk, so that vector loads may overrun."""
-CHUNK = 4 << 20
+CHUNK = 8 << 20
 """Bytes of new text that a chunk takes in; half as much costs 5 % more, for what is done once a chunk."""
 MAX_LINE = 65536
 """Longest line that is delivered whole, bytes without its newline."""
