@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mailripple import cells_kernel as kernel
 from mailripple import counts as counting
 from mailripple.counts import METRIC_NAMES, Counter, Counts, entity_totals, merge
 from mailripple.parse import layout as L
@@ -157,6 +158,38 @@ def test_many_names_do_not_confuse_look_ups() -> None:
     counts = counted(columns_of(events))
     assert counts.total("dns.query") == 100_100
     assert counts.total("dns.lookup") == 100_001
+
+
+def questions(names: npt.NDArray[np.int64], ts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Questions of one client, for these names at these times."""
+    one = columns_of([Event("dns.query", START, client="192.0.2.7", name="d.example")])
+    columns = np.ascontiguousarray(np.repeat(one, len(names), axis=1))
+    columns[L.COL["name"]], columns[L.COL["ts"]] = 2 * names + 1, ts
+    return columns
+
+
+@settings(deadline=None, max_examples=30)
+@given(SEEDS, st.integers(1, 400), st.sampled_from((1, 50, 2_000)), st.sampled_from((0, 4, 119)))
+def test_repeated_questions_are_told_whatever_was_forgotten(seed: int, names: int, gap_ms: int, late: int) -> None:
+    """Questions that come up to two minutes late and by the thousand are look-ups where a dictionary says so."""
+    dice = np.random.default_rng(seed)
+    name = dice.integers(0, names, 6000)
+    ts = START + np.cumsum(dice.integers(0, 2000 * gap_ms, len(name))) - dice.integers(0, late * SECOND + 1, len(name))
+    asked: dict[int, int] = {}
+    fresh = 0
+    for key_, at in zip(name.tolist(), ts.tolist(), strict=True):
+        fresh += key_ not in asked or abs(at - asked[key_]) > 5 * SECOND
+        asked[key_] = max(asked.get(key_, at), at)
+    assert counted(questions(name, ts), (500, 501, 4000)).total("dns.lookup") == fresh
+
+
+def test_one_question_again_and_again_takes_no_memory() -> None:
+    """Half a million times the same few questions, in eight minutes: room for a thousand is enough."""
+    n = 500_000
+    counter = Counter()
+    counter.count(questions(np.arange(n) % 7, START + np.arange(n) * 1_000))
+    assert len(counter._keep[kernel.ASKED]) == 1 << 10
+    assert counter.counts().total("dns.lookup") == 7
 
 
 def test_records_without_a_time_are_counted_apart() -> None:

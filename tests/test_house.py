@@ -36,6 +36,7 @@ FILE_METHODS = {"read_text", "read_bytes", "write_text", "write_bytes", "iterdir
 PROVED_BY = {
     "counts_kernel": "test_counts",
     "cells_kernel": "test_counts",
+    "asked_kernel": "test_counts",
     "parse/choose_kernel": "test_choose",
     "parse/elements": "test_machine",
     "parse/keys": "test_machine",

@@ -97,8 +97,9 @@ CELL = np.dtype([("key", "<i8"), ("tag", "<i8"), ("n", "<u2", (16,))])
 PACKED = np.dtype([("key", "<i8"), ("tag", "<i8"), ("n", "u1", (16,))])
 #: A cell of totals: 32-bit counters.
 TOTAL = np.dtype([("key", "<i8"), ("tag", "<i8"), ("n", "<u4", (16,))])
-#: Questions that a counter has room for at first.
-_QUESTIONS = 1 << 10
+#: Questions that a counter has room for at first, and hashes for each: few share one, or nearly all new ones would
+#: look at another's.
+_QUESTIONS, _HASHES = 1 << 10, 8
 #: Slots of a counter's index at first: as many as are needed stay in the processor's cache.
 _INDEX_SLOTS = 1 << 12
 #: Cells in memory before they go to a temporary file (32 bytes each).
@@ -306,9 +307,9 @@ class Counter:
         self._index(self._word(kernel.INDEX_MASK) + 1)
 
     def _questions(self, size: int) -> None:
-        """Room for so many questions that may be repeated (a power of two), and twice as many words that lead there."""
-        ring, heads = np.zeros((size, asked_kernel.QUESTION // 8), np.int64), np.zeros(2 * size, np.uint32)
-        where = ring.ctypes.data, size - 1, heads.ctypes.data, 2 * size - 1
+        """Room for so many questions that may be repeated (a power of two), and the words that lead there."""
+        ring, heads = np.zeros((size, asked_kernel.QUESTION // 8), np.int64), np.zeros(_HASHES * size, np.uint32)
+        where = ring.ctypes.data, size - 1, heads.ctypes.data, _HASHES * size - 1
         self._kernels.move_questions(self._state.ctypes.data, *where)
         self._keep[kernel.ASKED], self._keep[kernel.HEADS] = ring, heads
 
