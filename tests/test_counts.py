@@ -183,6 +183,15 @@ def test_repeated_questions_are_told_whatever_was_forgotten(seed: int, names: in
     assert counted(questions(name, ts), (500, 501, 4000)).total("dns.lookup") == fresh
 
 
+def test_a_repetition_that_comes_two_minutes_late_is_one() -> None:
+    """Of 40,000 questions each has a twin two seconds younger, whose record comes when 119 s more have been logged."""
+    n = 40_000
+    asked = START + np.arange(n) * 10_000
+    names, ts, came = np.tile(np.arange(n), 2), np.append(asked, asked + 2 * SECOND), np.append(asked, asked + 121 * SECOND)
+    order = np.argsort(came, kind="stable")
+    assert counted(questions(names[order], ts[order])).total("dns.lookup") == n
+
+
 def test_one_question_again_and_again_takes_no_memory() -> None:
     """Half a million times the same few questions, in eight minutes: room for a thousand is enough."""
     n = 500_000
