@@ -57,6 +57,15 @@ def test_cuts_do_not_matter(seed: int, cuts: list[int], slots: int) -> None:
     assert (whole[:, in_time] == pieces[:, pieces[L.COL["flags"]] != L.F_LATE]).all()
 
 
+@settings(deadline=None, max_examples=20)
+@given(SEEDS, st.integers(0, 5), st.integers(1, 60))
+def test_pieces_without_events_do_not_matter(seed: int, jitter: int, size: int) -> None:
+    """Law 2: what waits outlasts pieces in which there is nothing, though the memory that it came in is used again."""
+    events = random_stream(seed, 300, ids=60, jitter=jitter)
+    cuts = [cut for cut in range(0, 300, size) for _ in range(3)]
+    assert (stitched(events, cuts) == stitched(events)).all()
+
+
 def test_lines_of_equal_time_keep_their_order_and_late_ones_are_told() -> None:
     """The order is (time, line); a line more than 120 s behind an earlier line is late, one just 120 s behind is not."""
     times = [0, 500, 380, 379, 500, 500]

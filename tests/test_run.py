@@ -155,6 +155,18 @@ def test_two_servers_of_the_same_hours_are_each_stitched(tmp_path: Path, mail: l
         assert two.counts.total(metric) == 2 * one.counts.total(metric), metric
 
 
+def test_rotated_logs_of_two_servers_are_as_two_whole_ones(tmp_path: Path, mail: list[str]) -> None:
+    """Law 2: what still waits at the end of a file outlasts the other server's files, which are read before the next."""
+    paths, parts = [], []
+    for name, host in (("a.log", " mx "), ("b.log", " mx2 ")):
+        lines = [x.replace(" mx ", host, 1) for x in mail]
+        paths.append(write(tmp_path / name, text_of(lines)))
+        bounds = [*range(0, len(lines), 25), len(lines)]
+        for number, (a, b) in enumerate(zip(bounds, bounds[1:], strict=False)):
+            parts.append(write(tmp_path / f"{name}.{len(bounds) - number}", text_of(lines[a:b])))
+    assert plain(read(*parts).counts) == plain(read(*paths).counts)
+
+
 def test_two_programs_in_two_files_are_as_one_log(tmp_path: Path, mail: list[str]) -> None:
     """A log split by program (mail here, POP3 there) gives the counts of the whole."""
     whole = read(write(tmp_path / "all.log", text_of(mail)))
