@@ -130,7 +130,7 @@ def test_buffers_used_again_leak_nothing(data: bytes, size: int) -> None:
 
 def test_default_size_on_real_files(tmp_path: Path) -> None:
     """Several chunks of the default size, from a plain and a packed file, add up to the text."""
-    text = b"".join(b"line %d with some text to make it long enough for a log\n" % i for i in range(180_000))
+    text = b"".join(b"line %d with some text to make it long enough for a log\n" % i for i in range(360_000))
     (tmp_path / "a.log").write_bytes(text)
     (tmp_path / "b.log").write_bytes(gzip.compress(text, 1))
     found, _ = discover([str(tmp_path)])
