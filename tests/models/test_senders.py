@@ -257,3 +257,40 @@ def test_little_mail_is_no_mass_mail() -> None:
     (found,) = scored(units).values()
     assert found.warning is not None
     assert found.alarm is None
+
+
+def test_a_few_messages_a_day_are_no_mass_mail_whoever_sends_them() -> None:
+    """Five messages a day, each with a sender of its own, of which half fail: a warning; twelve a day: an alarm."""
+
+    def sent(a_day: int) -> SenderScore:
+        rng = random.Random(1)
+        units = [
+            Unit(START // DAY * DAY + (n // a_day) * DAY + (600 + n % a_day) * 60 * SECOND, n + 1, f"q{n}", "192.0.2.1", "",
+                 f"s{n}@x.test", f"d{n}.example", True, rng.random() < 0.5)
+            for n in range(40 * a_day)
+        ]  # fmt: skip
+        (found,) = scored(units).values()
+        return found
+
+    assert sent(5).warning is not None
+    assert sent(5).alarm is None
+    assert sent(12).alarm is not None
+
+
+def test_a_second_mailing_must_say_more_where_the_sender_is_the_same() -> None:
+    """Two mailings two hours apart, a quarter fails: with three new senders named sooner in six cases of ten, and never later."""
+
+    def alarm(senders: tuple[str, ...], seed: int) -> float:
+        rng = random.Random(seed)
+        units = [
+            Unit(START // DAY * DAY + (36_000 + i * 6 + 7200 * (i >= 150)) * SECOND, i + 1, f"q{i}", "192.0.2.1", "",
+                 senders[i] if i < len(senders) else "me@campus.example", f"d{i}.example", True, rng.random() < 0.25)
+            for i in range(270)
+        ]  # fmt: skip
+        (found,) = scored(units).values()
+        return float("inf") if found.alarm is None else found.alarm
+
+    few = [alarm(("a@x.test", "b@x.test", "c@x.test"), seed) for seed in range(10)]
+    one = [alarm((), seed) for seed in range(10)]
+    assert all(a <= b for a, b in zip(few, one, strict=True))
+    assert sum(a < b for a, b in zip(few, one, strict=True)) >= 6
