@@ -299,7 +299,7 @@ class NaiveCounts:
 def count(events: Sequence[Event]) -> NaiveCounts:
     """Count events that `fold` has seen."""
     counts = NaiveCounts()
-    asked: dict[tuple[str, str, str, str], int] = {}
+    asked: dict[Any, int] = {}
     for e in events:
         minute = -1 if e.ts is None else e.ts // (60 * SECOND)
         row = counts.servers[e.server, minute]
@@ -324,11 +324,22 @@ def count(events: Sequence[Event]) -> NaiveCounts:
     return counts
 
 
+def is_fresh(asked: dict[Any, int], question: Any, ts: int) -> bool:
+    """Is the question a look-up, not a repetition?  What was asked 125 s before the newest question (`None`) is forgotten."""
+    asked[None] = max(asked.get(None, ts), ts)
+    before, since = asked.get(question), asked[None] - 125 * SECOND
+    if before is not None and before >= since:
+        asked[question] = max(before, ts)
+        return abs(ts - before) > 5 * SECOND
+    if ts >= since:
+        asked[question] = ts
+    return True
+
+
 def _query(e: Event, row: dict[str, int], entity: Any, pairs: set[Any], asked: dict[Any, int]) -> None:
     assert e.ts is not None
     question = (e.server, e.client, e.name, e.qtype)
-    fresh = question not in asked or abs(e.ts - asked[question]) > 5 * SECOND
-    asked[question] = max(asked.get(question, e.ts), e.ts)
+    fresh = is_fresh(asked, question, e.ts)
     row["dns.query"] += 1
     row[f"dns.query.{e.qtype}"] += 1
     row["dns.lookup"] += fresh

@@ -41,13 +41,17 @@ def remember_question(state: int, key: int, ts: int) -> int:
     put64(place + 8, ts)
     put32(place + 16, u32(newest))
     put32(newest, n)
-    put64(state + ASKED_N, n + 1)
-    return put64(state + NEWEST, max(i64(state + NEWEST), ts))
+    return put64(state + ASKED_N, n + 1)
 
 
 @part
 def is_new_lookup(state: int, key: int, ts: int) -> int:
-    """True unless the same question was asked within REPEAT before."""
+    """True unless the same question was asked within REPEAT before.
+
+    What is older than KEEP is as good as gone, whether it left the ring or not: so it does not matter when it does.
+    """
+    since = max(i64(state + NEWEST), ts) - KEEP
+    put64(state + NEWEST, since + KEEP)
     n = i64(state + ASKED_N)
     known = n - i64(state + ASKED_TAIL)
     back = (n - u32(head(state, key))) & LOW
@@ -55,8 +59,9 @@ def is_new_lookup(state: int, key: int, ts: int) -> int:
     while back <= known and i64(place) != key:
         back = (n - u32(place + 16)) & LOW
         place = question_at(state, n - back)
-    if back > known:
-        remember_question(state, key, ts)
+    if back > known or i64(place + 8) < since:
+        if ts >= since:
+            remember_question(state, key, ts)
         return 1
     before = i64(place + 8)
     if ts > before:
