@@ -18,6 +18,7 @@ from mailripple import asked_kernel, counts_kernel
 from mailripple import cells_kernel as kernel
 from mailripple.parse import text
 from mailripple.parse.build import Kernels, once
+from mailripple.slots import table_of
 from mailripple.tables import QTYPES
 
 IntArray = npt.NDArray[np.int64]
@@ -300,9 +301,8 @@ class Counter:
 
     def _out(self, size: int) -> None:
         """Room for `size` cells; the index, which points into the room before, becomes empty."""
-        whole = np.empty(PACKED.itemsize * (size + 2), np.uint8)
-        begin = -whole.ctypes.data % 64  # a cell lies within one cache line
-        self._own(kernel.OUT, whole[begin : begin + PACKED.itemsize * size].view(PACKED), size)
+        cells = table_of(size, PACKED.itemsize // 8).view(PACKED).reshape(size)  # a cell lies within one cache line
+        self._own(kernel.OUT, cells, size)
         self._state[kernel.OUT_N >> 3] = 0
         self._index(self._word(kernel.INDEX_MASK) + 1)
 
