@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from mailripple import slots_kernel
 from mailripple.parse import text
 from mailripple.parse.build import Kernels
-from mailripple.slots import LINE, table_of, widened
+from mailripple.slots import table_of, widened
 
+#: Bytes of a cache line.
+LINE = 64
 KERNELS = Kernels([text, slots_kernel])
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from mailripple import asked_kernel, counts_kernel
 from mailripple import cells_kernel as kernel
+from mailripple.memory import zeros
 from mailripple.parse import text
 from mailripple.parse.build import Kernels, once
 from mailripple.slots import table_of
@@ -237,7 +238,7 @@ class Counter:
         self._out(max(cells, 2 * kernel.ROOM))
         self._state[kernel.ASKED_N >> 3] = self._state[kernel.ASKED_TAIL >> 3] = 1
         self._questions(_QUESTIONS)
-        self._own(kernel.PAIRS, np.zeros((1 << 12, 2), np.int64), (1 << 12) - 1)
+        self._own(kernel.PAIRS, table_of(1 << 12, 2), (1 << 12) - 1)
         self._state[kernel.WINDOW >> 3] = -(1 << 40)
         self._state[kernel.LAST_MINUTE >> 3] = -2
 
@@ -295,7 +296,7 @@ class Counter:
         if slots == self._word(kernel.INDEX_MASK) + 1:
             self._keep[kernel.INDEX].fill(0)
         else:
-            self._own(kernel.INDEX, np.zeros(slots, np.uint32), slots - 1)
+            self._own(kernel.INDEX, zeros(slots, np.uint32), slots - 1)
         self._state[kernel.INDEX_N >> 3] = 0
         self._state[kernel.FIRST >> 3] = 0
 
@@ -308,7 +309,7 @@ class Counter:
 
     def _questions(self, size: int) -> None:
         """Room for so many questions that may be repeated (a power of two), and the words that lead there."""
-        ring, heads = np.zeros((size, asked_kernel.QUESTION // 8), np.int64), np.zeros(_HASHES * size, np.uint32)
+        ring, heads = table_of(size, asked_kernel.QUESTION // 8), zeros(_HASHES * size, np.uint32)
         where = ring.ctypes.data, size - 1, heads.ctypes.data, _HASHES * size - 1
         self._kernels.move_questions(self._state.ctypes.data, *where)
         self._keep[kernel.ASKED], self._keep[kernel.HEADS] = ring, heads
@@ -318,7 +319,7 @@ class Counter:
         if size > 1 << 22:
             self._state[kernel.PAIRS_FULL >> 3] = 1
             return
-        new = np.zeros((size, 2), np.int64)
+        new = table_of(size, 2)
         self._kernels.rebuild_pairs(self._state.ctypes.data, new.ctypes.data, size - 1)
         self._keep[kernel.PAIRS] = new
 
@@ -371,7 +372,7 @@ def entity_totals(cells: Cells) -> npt.NDArray[Any]:
     """
     if cells.totals is not None:
         return cells.totals
-    table = np.zeros(1 << min(max(len(cells).bit_length(), 10), 18), TOTAL)  # growing costs more than room untouched
+    table = zeros(1 << min(max(len(cells).bit_length(), 10), 18), TOTAL)  # growing costs more than room untouched
     used = np.zeros(1, np.int64)
     for rows in cells.packed():
         table = _add_up(table, used, np.ascontiguousarray(rows))

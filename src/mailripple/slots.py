@@ -5,21 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from mailripple.memory import block_of, zeros
 from mailripple.parse.build import Kernels
-
-#: Bytes of a cache line.  A slot of a line's size that begins elsewhere costs two misses.
-LINE = 64
 
 
 def table_of(slots: int, words: int) -> npt.NDArray[np.int64]:
-    """An empty table (slots, words) that begins with a cache line."""
-    return _within(np.zeros(8 * slots * words + LINE, np.uint8), slots, words)
-
-
-def _within(whole: npt.NDArray[np.uint8], slots: int, words: int) -> npt.NDArray[np.int64]:
-    """The table in an array of bytes that is a line longer."""
-    begin = -whole.ctypes.data % LINE
-    return whole[begin : begin + 8 * slots * words].view(np.int64).reshape(slots, words)
+    """An empty table (slots, words) that begins with a page: a slot of a cache line's size lies within one."""
+    return zeros((slots, words), np.int64)
 
 
 def widened(table: npt.NDArray[np.int64], kernels: Kernels) -> npt.NDArray[np.int64]:
@@ -28,14 +20,8 @@ def widened(table: npt.NDArray[np.int64], kernels: Kernels) -> npt.NDArray[np.in
     `kernels` must have been built with `slots_kernel`.
     """
     slots, words = table.shape
-    whole = table.base
-    assert isinstance(whole, np.ndarray)
-    begin = -whole.ctypes.data % LINE
-    whole.resize(16 * slots * words + LINE, refcheck=False)  # large blocks are mapped elsewhere, not copied
-    moved = _within(whole, 2 * slots, words)
-    if -whole.ctypes.data % LINE != begin:
-        old = whole[begin : begin + 8 * slots * words].copy()
-        whole[: begin + len(old)] = 0
-        moved[:slots].view(np.uint8).reshape(-1)[:] = old
+    block = block_of(table)
+    block.grow(16 * slots * words)
+    moved = np.asarray(block).view(np.int64).reshape(2 * slots, words)
     kernels.widen(moved.ctypes.data, 8 * words, slots - 1)
     return moved

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mailripple.formats.language import readings
+from mailripple.memory import zeros
 from mailripple.parse import hot, objects
 from mailripple.parse import layout as L
 from mailripple.parse.build import Kernels, once
@@ -150,7 +151,7 @@ class Parser:
         self._own(L.SCRATCH, np.zeros(8, np.int64))
         self._set(L.INTERPRET, self._kernels.address("interpret"))
         self._own(L.HITS, np.zeros(len(self.program.ops), np.int64))
-        self._own(L.COLS, np.zeros((len(L.COLUMNS), capacity), np.int64))
+        self._own(L.COLS, zeros((len(L.COLUMNS), capacity), np.int64))
         self._own(L.PCOUNT, np.zeros(len(self.patterns) + 1, np.int64))
         self._own(L.REJECTS, np.zeros((2, capacity), np.int64))
         self._own(L.RCPTS, np.zeros(4 * L.MAX_LINE, np.int64))
@@ -170,7 +171,7 @@ class Parser:
         self._set(L.ROWS, self.program.rows)
         self._paths()
         self._programs()
-        self._own(L.DICT, np.zeros((self._slots, 2), np.int64))
+        self._own(L.DICT, zeros((self._slots, 2), np.int64))
         self._set(L.DICT_MASK, self._slots - 1)
         self._set(L.DICT_FREE, self._slots // 2)
         self._arena(1 << 20)
@@ -221,7 +222,7 @@ class Parser:
         self._set(mask, size - 1)
 
     def _arena(self, size: int) -> None:
-        new = np.zeros(size + _PADDING, np.uint8)
+        new = zeros(size + _PADDING, np.uint8)
         old = self._keep.get(L.ARENA)
         if old is not None:
             used = self._get(L.ARENA_N)
@@ -241,7 +242,7 @@ class Parser:
             self._set(L.DICT_FULL, 1)
             self._set(L.DICT_FREE, 0)
             return
-        new = np.zeros((4 * self._slots, 2), np.int64)
+        new = zeros((4 * self._slots, 2), np.int64)
         old = self._keep[L.DICT]
         self._kernels.grow_dictionary(old.ctypes.data, self._slots, new.ctypes.data, 4 * self._slots - 1)
         self._slots *= 4

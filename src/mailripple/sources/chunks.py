@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mailripple.errors import InputError
+from mailripple.memory import zeros
 from mailripple.sources.codec import open_stream
 from mailripple.sources.discover import Source
 from mailripple.sources.raw import RawFile, Stream
@@ -42,7 +43,7 @@ class BufferPool:
         with self._lock:
             if self._free:
                 return self._free.pop()
-        return np.zeros(_BUFFER, dtype=np.uint8)
+        return zeros(_BUFFER, np.uint8)
 
     def give(self, buffer: NDArray[np.uint8]) -> None:
         """Takes a buffer back; the giver must not use it any more."""

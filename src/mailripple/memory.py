@@ -1,0 +1,67 @@
+"""Memory for large tables: zero at first, in large pages where the system has them, and grown without a copy.
+
+A table that is looked up at random costs two misses with pages of 4 KiB, one for the page's place and one for what
+lies there; and the first touch of a page costs as much as reading ten lines of a log.  Pages of 2 MiB spare most of
+both.  What cannot be had (another system, large pages switched off) is done without.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import mmap
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+#: Large pages on Linux and x86-64 and most others; smaller blocks are left alone.
+LARGE = 2 << 20
+
+
+class Block:
+    """`size` bytes of zeros that begin with a page; `grow` makes it larger, and what pointed to it is gone then."""
+
+    def __init__(self, size: int) -> None:
+        self._map = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._advise()
+
+    def __len__(self) -> int:
+        return len(self._map)
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        """The bytes as numpy sees them: an array keeps the block alive, but does not hinder it from growing."""
+        address = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
+        return {"shape": (len(self._map),), "typestr": "|u1", "data": (address, False), "version": 3}
+
+    def _advise(self) -> None:
+        if len(self._map) >= LARGE and hasattr(mmap, "MADV_HUGEPAGE"):
+            with contextlib.suppress(OSError):  # a kernel without large pages
+                self._map.madvise(mmap.MADV_HUGEPAGE)
+
+    def grow(self, size: int) -> None:
+        """More bytes; the new ones are zeros."""
+        old = self._map
+        try:
+            old.resize(size)
+        except SystemError:  # a system that cannot move memory
+            self._map = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            self._map[: len(old)] = old[:]
+        self._advise()
+
+
+def zeros(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """`numpy.zeros` in a block of its own, which begins with a page."""
+    kind = np.dtype(dtype)
+    size = kind.itemsize * int(np.prod(shape))
+    return np.asarray(Block(size)).view(kind).reshape(shape)
+
+
+def block_of(array: npt.NDArray[Any]) -> Block:
+    """The block in which an array of `zeros` lies."""
+    base: object = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    assert isinstance(base, Block)
+    return base
