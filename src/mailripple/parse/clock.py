@@ -49,6 +49,16 @@ def two(p: int) -> int:
 
 
 @part
+def three(p: int) -> int:
+    """Value of three digits at p, or -1."""
+    digits = (u32(p) & 0xFFFFFF) - 0x303030
+    if (digits | (digits + 0x767676)) & 0xFFFFFFFFFF808080 != 0:
+        return -1
+    pairs = digits * 10 + (digits >> 8)
+    return (pairs & 0xFF) * 10 + (digits >> 16)
+
+
+@part
 def month_number(p: int) -> int:
     """1 to 12 from three letters (English, as all these servers write them), or 0."""
     word = u16(p) | (u8(p + 2) << 16)
@@ -76,6 +86,10 @@ def read_fraction(ctx: int, p: int, e: int) -> int:
     """Add the `.123456` at p to the stamp; the position behind it."""
     if p + 1 >= e or u8(p) != 46 or not is_digit(u8(p + 1)):
         return p
+    thousandths = three(p + 1)
+    if thousandths >= 0 and p + 4 <= e and not is_digit(u8(p + 4)):  # what most write
+        put64(ctx + L.TS, i64(ctx + L.TS) + thousandths * 1000)
+        return p + 4
     stop = skip_digits(p + 1, e)
     digits = min(stop - p - 1, 6)
     put64(ctx + L.TS, i64(ctx + L.TS) + number(p + 1, p + 1 + digits, SECOND) * TENS[6 - digits])

@@ -7,7 +7,7 @@ a seeded hash whose text is kept once in the dictionary (16-byte slots: key, pla
 from __future__ import annotations
 
 from mailripple.parse import layout as L
-from mailripple.parse.native import i64, part, put32, put64, u8, u32
+from mailripple.parse.native import i64, inline, part, put32, put64, u8, u32
 from mailripple.parse.text import (
     TEXT_KEY,
     V4_KEY,
@@ -40,7 +40,7 @@ def slot_end(ctx: int, slot: int) -> int:
     return i64(i64(ctx + L.SLOTS) + 16 * slot + 8)
 
 
-@part
+@inline
 def remember(ctx: int, key: int, p: int, n: int, lower: int) -> int:
     """Keep the text of `key` in the dictionary, once.  Long names are cut; a full dictionary keeps only the key."""
     table = i64(ctx + L.DICT)
@@ -70,13 +70,13 @@ def remember(ctx: int, key: int, p: int, n: int, lower: int) -> int:
     return key
 
 
-@part
+@inline
 def text_key(ctx: int, p: int, n: int) -> int:
     """Key of a name without regard to case."""
     return (hash_lower(p, n, i64(ctx + L.SEED)) & (TEXT_KEY - 1)) | TEXT_KEY
 
 
-@part
+@inline
 def name_key(ctx: int, p: int, n: int) -> int:
     """Key of a name without regard to case, remembered; 0 for the empty name."""
     if n <= 0:
@@ -152,7 +152,7 @@ def put_rcpt(ctx: int, p: int, e: int) -> int:
     put64(ctx + L.NRCPT, n + 1)
 
 
-@part
+@inline
 def qtype_code(p: int, e: int) -> int:
     """Index into QTYPES; 0 for a type that is not counted by itself.  `TYPE65` (RFC 3597), `type=65`: by number."""
     n = e - p
@@ -259,7 +259,7 @@ def slot_name(ctx: int, slot: int) -> int:
     return name_key(ctx, p, slot_end(ctx, slot) - p)
 
 
-@part
+@inline
 def guess(p: int) -> int:
     """Length, dot included, of the first label of a name if it is what a mailer calls an exchanger that it guesses."""
     first = u8(p) | 32

@@ -150,6 +150,7 @@ class Parser:
         self._own(L.STACK, np.zeros(7 * L.STACK_DEPTH, np.int64))
         self._own(L.SCRATCH, np.zeros(8, np.int64))
         self._set(L.INTERPRET, self._kernels.address("interpret"))
+        self._set(L.GO_ON, self._kernels.address("go_on"))
         self._own(L.HITS, np.zeros(len(self.program.ops), np.int64))
         self._own(L.COLS, zeros((len(L.COLUMNS), capacity), np.int64))
         self._own(L.PCOUNT, np.zeros(len(self.patterns) + 1, np.int64))

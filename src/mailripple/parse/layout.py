@@ -94,8 +94,9 @@ from mailripple.tables import FIELDS, REFUSALS
     V6_CUT,
     HITS,
     INTERPRET,
-) = range(0, 664, 8)
-CTX_WORDS: Final = 83
+    GO_ON,
+) = range(0, 672, 8)
+CTX_WORDS: Final = 84
 
 #: What a stamp says: nothing; no year; no offset; everything.
 NO_TIME, CIVIL_NO_YEAR, CIVIL, UTC = 0, 1, 2, 3

@@ -11,12 +11,15 @@ from mailripple.parse import layout as L
 from mailripple.parse.elements import literal_at, step_search, step_typed
 from mailripple.parse.emit import address_key, emit, name_key, slot_begin, slot_end, text_key
 from mailripple.parse.keys import run_keys
-from mailripple.parse.native import entry, i64, part, put64, u8
+from mailripple.parse.native import entry, i64, inline, part, put64, u8
 from mailripple.parse.pick import pick
 from mailripple.parse.rows import row_start
-from mailripple.parse.text import equal, find_byte, find_last_byte, hash_text
+from mailripple.parse.text import equal, find_last_byte, find_newline, hash_text
 
 ROW_BYTES = 8 * L.ROW
+#: What a line takes of the tables beside what its bytes take: one event; 8 names, which are half as much (`has_room`);
+#: and no more than so many bytes of the arena for each byte of the line and of this.
+LINE_COST = 64
 
 
 @part
@@ -68,7 +71,7 @@ def nest(ctx: int, p: int) -> int:
     return i64(i64(ctx + L.SWITCH) + 8 * u8(p))
 
 
-@part
+@inline
 def program_row(ctx: int, p: int, e: int) -> int:
     """Row of the format for the program's name, or the end of a name, in [p, e); or -1."""
     key = hash_text(p, e - p, 0) | 1
@@ -181,11 +184,11 @@ def enter(ctx: int, row: int, following: int) -> int:
         return -1
     put64(ctx + L.KNOWN, 0)
     put64(ctx + L.ROW_READY, 0)
-    put64(ctx + L.UNPACKED, 1)
-    put64(ctx + L.OUTER, i64(ctx + L.TS) if i64(ctx + L.TS_KIND) == L.UTC else 0)
     if p == i64(ctx + L.INNER_END):
         put64(ctx + L.BLANK, i64(ctx + L.BLANK) + 1)
         return 0
+    put64(ctx + L.UNPACKED, 1)
+    put64(ctx + L.OUTER, i64(ctx + L.TS) if i64(ctx + L.TS_KIND) == L.UTC else 0)
     put64(ctx + L.INNER_ROW, (following - i64(ctx + L.OPS)) // ROW_BYTES)
     if i64(row + 8):
         put64(ctx + L.INNER_ROW, i64(i64(ctx + L.SWITCH) + 8 * u8(p)))
@@ -267,41 +270,78 @@ def has_room(ctx: int, n: int) -> int:
     return i64(ctx + L.DICT_FREE) > n // 2 + 8 and i64(ctx + L.ARENA_N) + 3 * n + 4096 < i64(ctx + L.ARENA_CAP)
 
 
+@part
+def room(ctx: int) -> int:
+    """How much may be read before `has_room` must be asked again, where a line counts its bytes and LINE_COST more."""
+    most = LINE_COST * min(i64(ctx + L.CAP) - i64(ctx + L.N), i64(ctx + L.REJECT_CAP) - i64(ctx + L.NREJECT))
+    most = min(most, i64(ctx + L.RCPT_CAP) - i64(ctx + L.NRCPT))
+    if i64(ctx + L.DICT_FULL) != 0:
+        return most
+    most = min(most, 2 * i64(ctx + L.DICT_FREE) - 1)
+    return min(most, (i64(ctx + L.ARENA_CAP) - i64(ctx + L.ARENA_N) - 1) // LINE_COST)
+
+
+@part
+def begin_line(ctx: int, p: int) -> int:
+    """Nothing is known of the line that begins at p."""
+    put64(ctx + L.LINE_START, p)
+    put64(ctx + L.HAVE, 0)
+    put64(ctx + L.STATUS, 0)
+    put64(ctx + L.KNOWN, 0)
+    put64(ctx + L.NESTED, 0)
+    if i64(ctx + L.WIDE) == 0:
+        put64(ctx + L.SIDE_N, 0)
+    put64(ctx + L.SIDE_KEPT, i64(ctx + L.SIDE_N))
+    put64(ctx + L.TS_KIND, 0)
+    put64(ctx + L.TS, 0)
+
+
+@part
+def understand(ctx: int, pc: int, p: int, e: int) -> int:
+    """`execute` for a line of its own.  Straight code stands in its place where there is some."""
+    begin_line(ctx, p)
+    return execute(ctx, pc, p, e)
+
+
+@part
+def read_line(ctx: int, p: int, e: int) -> int:
+    """An event, a skip, or a reject of the line in [p, e), and of the message in it if it is a record with one."""
+    pc = i64(i64(ctx + L.SWITCH) + 8 * u8(p))
+    more = 0
+    if i64(ctx + L.TABLE) == 0:
+        put64(ctx + L.LINE_START, p)
+        more = understand(ctx, pc, p, e)
+    else:
+        begin_line(ctx, p)
+        more = execute(ctx, row_start(ctx, p, e, pc), p, e)
+    while more:
+        more = execute(ctx, i64(ctx + L.INNER_ROW), i64(ctx + L.INNER), i64(ctx + L.INNER_END))
+        put64(ctx + L.UNPACKED, 0)
+    return 0
+
+
 @entry
 def run(ctx: int, p: int, end: int) -> int:
     """Parse the lines in [p, end), each ended by a newline; the address of the first line that found no room."""
+    left = 0
     while p < end:
-        stop = find_byte(p, end, 10)
+        stop = find_newline(p, end)
         if stop < 0:
             break
         e = stop
-        while e > p and (u8(e - 1) == 13 or u8(e - 1) == 32):
+        while e > p and u8(e - 1) <= 32 and (u8(e - 1) == 13 or u8(e - 1) == 32):
             e -= 1
-        if not has_room(ctx, min(e - p, L.MAX_LINE)):
-            break
+        left -= e - p + LINE_COST
+        if left < 0:
+            if not has_room(ctx, min(e - p, L.MAX_LINE)):
+                break
+            left = room(ctx) - (e - p + LINE_COST)
         if e == p:
             put64(ctx + L.BLANK, i64(ctx + L.BLANK) + 1)
         elif e - p > L.MAX_LINE:
             reject(ctx, L.TOO_LONG, p)
         else:
-            put64(ctx + L.LINE_START, p)
-            put64(ctx + L.HAVE, 0)
-            put64(ctx + L.STATUS, 0)
-            put64(ctx + L.KNOWN, 0)
-            put64(ctx + L.NESTED, 0)
-            if i64(ctx + L.WIDE) == 0:
-                put64(ctx + L.SIDE_N, 0)
-            put64(ctx + L.SIDE_KEPT, i64(ctx + L.SIDE_N))
-            put64(ctx + L.TS_KIND, 0)
-            put64(ctx + L.TS, 0)
-            pc = i64(i64(ctx + L.SWITCH) + 8 * u8(p))
-            if i64(ctx + L.TABLE) != 0:
-                pc = row_start(ctx, p, e, pc)
-            while execute(ctx, pc, p, e):
-                pc = i64(ctx + L.INNER_ROW)
-                p = i64(ctx + L.INNER)
-                e = i64(ctx + L.INNER_END)
-            put64(ctx + L.UNPACKED, 0)
+            read_line(ctx, p, e)
         put64(ctx + L.LINES, i64(ctx + L.LINES) + 1)
         p = stop + 1
     return p
@@ -309,7 +349,13 @@ def run(ctx: int, p: int, end: int) -> int:
 
 @entry
 def interpret(ctx: int, pc: int, start: int, e: int) -> int:
-    """`execute`, to be called by code that was compiled for the usual lines when it meets an unusual one."""
+    """`understand`, to be called by code that was compiled for the usual lines when it meets an unusual one."""
+    return understand(ctx, pc, start, e)
+
+
+@entry
+def go_on(ctx: int, pc: int, start: int, e: int) -> int:
+    """`execute`, to be called by such code for what is no line of its own."""
     return execute(ctx, pc, start, e)
 
 

@@ -12,7 +12,7 @@ What is understood: integer and boolean arithmetic with Python's meaning except 
 or of an imported one, indexing into a constant tuple, `min` and `max` of two, and the operations below.  Anything
 else is a `KernelError` that names the line.
 
-Loads may read up to 32 bytes past the end of a text; `sources.PAD` guarantees that those bytes exist.
+Loads may read up to 64 bytes past the end of a text; `sources.PAD` guarantees that those bytes exist.
 """
 
 from __future__ import annotations
@@ -33,6 +33,12 @@ class KernelError(TypeError):
 def part(function: F) -> F:
     """Mark a building block: compiled into the entries that use it."""
     function.__kernel__ = "part"  # type: ignore[attr-defined]
+    return function
+
+
+def inline(function: F) -> F:
+    """Mark a building block that each line needs: no call is made for it, wherever it is used."""
+    function.__kernel__ = "inline"  # type: ignore[attr-defined]
     return function
 
 
@@ -64,6 +70,10 @@ prefetch = _operation("prefetch")
 #: Add the 16 counters of 8 bits at the second address, shifted left by 0 to 24 bits, to the 16 of 32 bits at the first,
 #: which wrap.
 add8 = _operation("add8")
+#: Value of the four numbers of one to three digits that the 16 bytes at an address hold, or -1 where one begins with 0
+#: or is more than 255.  The next two words say which byte goes where (ones, tens, hundreds, none: 128; four times), the
+#: last two the least value of each number, as the digits stand in a word.  Only where `HAS_SHUFFLE`.
+quad = _operation("quad")
 #: Low half xor high half of the 128-bit product: the mixing step of the wyhash family of hash functions.
 mulmix = _operation("mulmix")
 
@@ -89,6 +99,8 @@ def translate(functions: Sequence[Callable[..., Any]]) -> str:
         declared = ir.Function(module, shape, function.__name__)
         declared.linkage = "external" if function.__kernel__ == "entry" else "internal"  # type: ignore[attr-defined]
         declared.attributes.add("nounwind")
+        if function.__kernel__ == "inline":  # type: ignore[attr-defined]
+            declared.attributes.add("alwaysinline")
         known[function] = declared
     for function in functions:
         Body(module, known, function).compile()
@@ -98,7 +110,7 @@ def translate(functions: Sequence[Callable[..., Any]]) -> str:
 _COMPARE = {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 _LOADS = {"u8": 8, "u16": 16, "u32": 32, "i64": 64}
 _STORES = {"put8": 8, "put16": 16, "put32": 32, "put64": 64}
-_ARGUMENTS = {**dict.fromkeys((*_LOADS, "ctz", "clz", "prefetch"), 1), "rangemask": 3, "add8": 3}
+_ARGUMENTS = {**dict.fromkeys((*_LOADS, "ctz", "clz", "prefetch"), 1), "rangemask": 3, "add8": 3, "quad": 5}
 
 
 class Body:
@@ -426,6 +438,8 @@ def operate(body: Body, name: str, arguments: Sequence[Any]) -> Any:
         counters = b.shl(b.zext(b.load(place, align=1), wider.pointee), splat(body, arguments[2], 32, 16))
         b.store(b.add(b.load(total, align=1), counters), total, align=1)
         return body.const(0)
+    if name == "quad":
+        return read_quad(body, *arguments)
     vector = ir.VectorType(byte, 32)
     value = b.load(b.inttoptr(arguments[0], vector.as_pointer()), align=1)
     every = [splat(body, argument) for argument in arguments[1:]]
@@ -434,6 +448,38 @@ def operate(body: Body, name: str, arguments: Sequence[Any]) -> Any:
     else:
         found = b.icmp_unsigned("<=", b.sub(value, every[0]), b.sub(every[1], every[0]))
     return b.zext(b.bitcast(found, half), word)
+
+
+def read_quad(body: Body, at: Any, low: Any, high: Any, least_low: Any, least_high: Any) -> Any:
+    """The operation `quad`: all four numbers at once, each in 32 bits."""
+    ir, b = body.ir, body.b
+    byte, half = ir.IntType(8), ir.IntType(32)
+    bytes16, numbers = ir.VectorType(byte, 16), ir.VectorType(half, 4)
+
+    def pair(one: Any, other: Any) -> Any:
+        vector = ir.Constant(ir.VectorType(body.word, 2), ir.Undefined)
+        return b.insert_element(b.insert_element(vector, one, half(0)), other, half(1))
+
+    def times(value: Any, n: int) -> Any:
+        return b.mul(value, ir.Constant(numbers, [n] * 4))
+
+    def every(n: int) -> Any:
+        return ir.Constant(numbers, [n] * 4)
+
+    name = "llvm.x86.ssse3.pshuf.b.128"
+    shape = ir.FunctionType(bytes16, [bytes16, bytes16])
+    shuffle = body.module.globals.get(name) or ir.Function(body.module, shape, name)
+    text = b.load(b.inttoptr(at, bytes16.as_pointer()), align=1)
+    digits = b.sub(text, ir.Constant(bytes16, [48] * 16))
+    words = b.bitcast(b.call(shuffle, [digits, b.bitcast(pair(low, high), bytes16)]), numbers)
+    tens = b.and_(b.lshr(words, every(8)), every(255))
+    values = b.add(b.add(b.and_(words, every(255)), times(tens, 10)), times(b.lshr(words, every(16)), 100))
+    small = b.icmp_signed("<", words, b.bitcast(pair(least_low, least_high), numbers))
+    wrong = b.or_(small, b.icmp_signed(">", words, every(0x020505)))
+    turned = b.shuffle_vector(values, values, ir.Constant(numbers, [3, 2, 1, 0]))
+    value = b.zext(b.bitcast(b.trunc(turned, ir.VectorType(byte, 4)), half), body.word)
+    valid = b.icmp_signed("==", b.bitcast(wrong, ir.IntType(4)), ir.Constant(ir.IntType(4), 0))
+    return b.select(valid, value, body.const(-1))
 
 
 def splat(body: Body, value: Any, width: int = 8, many: int = 32) -> Any:

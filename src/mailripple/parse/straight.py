@@ -11,7 +11,7 @@ The table of rows is all that this needs: a format stays data.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,6 +87,8 @@ class Known(dict[Callable[..., Any], Any]):
         declared = ir.Function(self.module, shape, function.__name__)
         declared.linkage = "internal"
         declared.attributes.add("nounwind")
+        if function.__kernel__ == "inline":
+            declared.attributes.add("alwaysinline")
         self[function] = declared
         self.wanted.append(function)
         return declared
@@ -104,12 +106,13 @@ def translate(program: Program, hot: Iterable[int]) -> str:
         function = ir.Function(module, ir.FunctionType(word, [word] * 4), "straight")
         function.linkage = "internal"
         function.attributes.add("nounwind")
-        known[machine.execute] = function
+        known[machine.understand] = function
         try:
             _Straight(module, known, function, program, set(hot), cold).compile()
             break
         except RowError as error:
             cold.add(int(error.args[0]))
+    _outside(known, machine.execute, L.GO_ON)
     run = known[machine.run]
     run.linkage = "external"
     while known.wanted:
@@ -117,8 +120,28 @@ def translate(program: Program, hot: Iterable[int]) -> str:
     return str(module)
 
 
+def _outside(known: Known, function: Callable[..., Any], word: int) -> None:
+    """Declare a function whose code stands elsewhere: a word of the kernel's block holds its address."""
+    from llvmlite import ir
+
+    declared = known[function]
+    known.wanted.remove(function)
+    b = ir.IRBuilder(declared.append_basic_block("entry"))
+    b.ret(call_at(b, declared.args[0], word, declared.args))
+
+
+def call_at(b: Any, ctx: Any, word: int, arguments: Sequence[Any]) -> Any:
+    """Call what a word of the kernel's block points to."""
+    from llvmlite import ir
+
+    kind = ir.IntType(64)
+    target = b.load(b.inttoptr(b.add(ctx, ir.Constant(kind, word)), kind.as_pointer()))
+    shape = ir.FunctionType(kind, [kind] * len(arguments)).as_pointer()
+    return b.call(b.inttoptr(target, shape), list(arguments))
+
+
 class _Straight:
-    """Writes the function that stands for `execute`: (ctx, row, begin, end of the line)."""
+    """Writes the function that stands for `understand`: (ctx, row, begin, end of the line)."""
 
     def __init__(
         self, module: Any, known: Known, function: Any, program: Program, hot: set[int], cold: set[int]
@@ -141,10 +164,6 @@ class _Straight:
         before = self._word(L.NRCPT)
         self.b.store(before, self.host.state["NRCPT"])
         self.rcpt0 = before
-        usual = self.function.append_basic_block("usual")
-        special = self.b.or_(self._word(L.TABLE), self._word(L.UNPACKED))  # a row of a table, a message in a record
-        self.b.cbranch(self.b.icmp_signed("==", special, self.host.ir.Constant(self.word, 0)), usual, self.bail)
-        self.b.position_at_end(usual)
         starts = sorted({int(r) for r in self.program.switch if int(r) in self.warm})
         self._choose(self.pc, starts)
         while self.todo:
@@ -155,9 +174,7 @@ class _Straight:
             except KernelError as error:
                 raise RowError(key[0]) from error
         self.b.position_at_end(self.bail)
-        shape = self.host.ir.FunctionType(self.word, [self.word] * 4).as_pointer()
-        target = self._word(L.INTERPRET)
-        self.b.ret(self.b.call(self.b.inttoptr(target, shape), [self.ctx, self.pc, self.start, self.e]))
+        self.b.ret(call_at(self.b, self.ctx, L.INTERPRET, self.function.args))
 
     def _at(self, word: int) -> Any:
         return self.b.add(self.ctx, self.host.ir.Constant(self.word, word))

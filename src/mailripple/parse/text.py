@@ -5,7 +5,26 @@
 
 from __future__ import annotations
 
-from mailripple.parse.native import clz, ctz, eqmask, i64, mulmix, part, put16, put64, rangemask, shr, u8, u16, u32
+import itertools
+import platform
+import struct
+
+from mailripple.parse.native import (
+    clz,
+    ctz,
+    eqmask,
+    i64,
+    inline,
+    mulmix,
+    part,
+    put16,
+    put64,
+    quad,
+    rangemask,
+    shr,
+    u8,
+    u16,
+)
 
 K1, K2, K3 = -0x5F8950C0B0B5B1A5, 0x589965CC75374CC3, 0x1D8E4E27C47D124F
 ONES = 0x0101010101010101
@@ -31,6 +50,18 @@ def find_byte(p: int, e: int, byte: int) -> int:
 
 
 @part
+def find_newline(p: int, e: int) -> int:
+    """`find_byte` for the end of a line: 64 bytes at once, for lines are longer than words."""
+    while p < e:
+        mask = eqmask(p, 10) | (eqmask(p + 32, 10) << 32)
+        if mask != 0:
+            p += ctz(mask)
+            return p if p < e else -1
+        p += 64
+    return -1
+
+
+@part
 def equal(a: int, b: int, n: int) -> int:
     """True if the n bytes at a and b are the same."""
     while n >= 8:
@@ -44,7 +75,7 @@ def equal(a: int, b: int, n: int) -> int:
     return (i64(a) ^ i64(b)) & ((1 << (8 * n)) - 1) == 0
 
 
-@part
+@inline
 def find_text(p: int, e: int, text: int, n: int) -> int:
     """First position of the n bytes at `text` in [p, e), or -1: first and last byte by vector, the rest by word."""
     first = u8(text)
@@ -72,7 +103,7 @@ def lower8(word: int) -> int:
     return word | shr(upper & ~word & HIGH, 2)
 
 
-@part
+@inline
 def hash_text(p: int, n: int, seed: int) -> int:
     """64-bit hash of n bytes, seeded: an attacker who chooses names cannot choose collisions."""
     h = seed ^ (n * K3)
@@ -85,7 +116,7 @@ def hash_text(p: int, n: int, seed: int) -> int:
     return mulmix(h ^ K2, h ^ K3)
 
 
-@part
+@inline
 def hash_lower(p: int, n: int, seed: int) -> int:
     """`hash_text` of the text in lower case."""
     h = seed ^ (n * K3)
@@ -147,7 +178,7 @@ def read_int(p: int, e: int) -> int:
     return value
 
 
-@part
+@inline
 def number(p: int, e: int, limit: int) -> int:
     """Value of the digits in [p, e), at most `limit`; 0 where something else stands among them."""
     n = e - p
@@ -168,7 +199,7 @@ def number(p: int, e: int, limit: int) -> int:
     return value
 
 
-@part
+@inline
 def skip_qid(p: int, e: int) -> int:
     """End of a queue id (letters and digits, 5 to 24, at least one digit), or -1."""
     digits = rangemask(p, 48, 57)
@@ -179,49 +210,51 @@ def skip_qid(p: int, e: int) -> int:
     return p + n
 
 
-#: Least value of an octet of so many digits: it has no leading zeros.
-LEAST = (0, 0, 10, 100)
+#: Whether `quad` exists here.
+HAS_SHUFFLE = int(platform.machine() in ("x86_64", "AMD64"))
+#: Where the dots and the end of an address stand, as bits, times this: the upper 8 of 32 bits differ for all 81.
+QUAD_HASH = 0x2014B419
+QUAD_WORDS = 8
 
 
-@part
-def octet(p: int, n: int) -> int:
-    """Value of the 1 to 3 digits at p, without a branch: each digit has its place in the word.
+def _quads() -> tuple[int, ...]:
+    """For each hash: the places of dots and end, and the last four arguments of `quad`; QUAD_WORDS words."""
+    table = [0] * (QUAD_WORDS << 8)
+    for lengths in itertools.product((1, 2, 3), repeat=4):
+        key, begin, places, least = 0, 0, [128] * 16, [0, 0, 0, 0]
+        for k, n in enumerate(lengths):
+            for digit in range(n):
+                places[4 * k + digit] = begin + n - 1 - digit
+            least[k] = (0, 1 << 8, 1 << 16)[n - 1]
+            begin += n + 1
+            key |= 1 << (begin - 1)
+        words = struct.pack("<16B4i", *places, *least)
+        at = QUAD_WORDS * ((key * QUAD_HASH & 0xFFFFFFFF) >> 24)
+        table[at : at + 5] = [key, *struct.unpack("<4q", words)]
+    return tuple(table)
 
-    -1 where it begins with a zero that is not alone.
-    """
-    digits = (u32(p) << (32 - 8 * n)) & 0x0F0F0F0F
-    value = (digits >> 24) + 10 * ((digits >> 16) & 15) + 100 * ((digits >> 8) & 15)
-    return value | ((value - LEAST[n]) >> 63)
+
+QUADS = _quads()
 
 
-@part
+@inline
 def read_ipv4(p: int, e: int, out: int) -> int:
     """End of the dotted quad at p, its value written at `out`; -1 where there is none.
 
-    Four parts, 0 to 255, no leading zeros; what follows may be anything.  Nearly all are read by the places of their
-    dots, without a branch that depends on the number of digits; the rest byte by byte.
+    Four parts, 0 to 255, no leading zeros; what follows may be anything.  Nearly all are read at once, by the places of
+    their dots (after D. Lemire and W. Mula, "Parsing IPv4 addresses quickly"); the rest byte by byte.
     """
-    dots = eqmask(p, 46)
-    n = ctz((rangemask(p, 48, 57) | dots) ^ ALL | (1 << 32))
-    dots &= (1 << n) - 1
-    a = ctz(dots | (1 << 40))
-    dots &= dots - 1
-    b = ctz(dots | (1 << 40)) - a - 1
-    dots &= dots - 1
-    c = ctz(dots | (1 << 40)) - a - b - 2
-    d = n - a - b - c - 3
-    # from 1 to 3 digits each: no difference is negative.  A dot that is not there is far away.
-    if dots & (dots - 1) != 0 or (a - 1) | (b - 1) | (c - 1) | (d - 1) | (3 - a) | (3 - b) | (3 - c) | (3 - d) < 0:
-        return slow_ipv4(p, e, out)
-    first = octet(p, a)
-    second = octet(p + a + 1, b)
-    third = octet(p + a + b + 2, c)
-    last = octet(p + a + b + c + 3, d)
-    # none is negative, and none has a bit above the eighth
-    if (first | second | third | last) & ~255 != 0 or p + n > e:
-        return slow_ipv4(p, e, out)
-    put64(out, (first << 24) | (second << 16) | (third << 8) | last)
-    return p + n
+    if HAS_SHUFFLE:
+        dots = eqmask(p, 46)
+        n = ctz((rangemask(p, 48, 57) | dots) ^ ALL | (1 << 32))
+        key = (dots & ((1 << n) - 1)) | (1 << n)
+        at = QUAD_WORDS * (((key * QUAD_HASH) & ALL) >> 24)
+        if QUADS[at] == key and p + n <= e:
+            value = quad(p, QUADS[at + 1], QUADS[at + 2], QUADS[at + 3], QUADS[at + 4])
+            if value >= 0:
+                put64(out, value)
+                return p + n
+    return slow_ipv4(p, e, out)
 
 
 @part
