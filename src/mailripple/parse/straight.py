@@ -87,7 +87,7 @@ class Known(dict[Callable[..., Any], Any]):
         declared = ir.Function(self.module, shape, function.__name__)
         declared.linkage = "internal"
         declared.attributes.add("nounwind")
-        if function.__kernel__ == "inline":
+        if function.__kernel__ == "inline":  # type: ignore[attr-defined]
             declared.attributes.add("alwaysinline")
         self[function] = declared
         self.wanted.append(function)
