@@ -14,14 +14,17 @@ from mailripple.parse.clock import (
     stamp_rfc3164,
     stamp_tai64n,
     stamp_win,
+    three,
 )
 from mailripple.parse.elements import skip_program, skip_structured_data
 from mailripple.parse.emit import qtype_code
+from mailripple.parse.machine import has_room, room
 from mailripple.parse.native import entry
 from mailripple.parse.text import (
     equal,
     find_byte,
     find_last_byte,
+    find_newline,
     find_text,
     hash_lower,
     hash_text,
@@ -38,6 +41,7 @@ from mailripple.parse.text import (
     skip_qid,
     skip_quoted,
     skip_word,
+    slow_ipv4,
 )
 
 
@@ -119,6 +123,31 @@ def try_structured_data(p: int, e: int) -> int:
 @entry
 def try_read_ipv4(p: int, e: int, out: int) -> int:
     return read_ipv4(p, e, out)
+
+
+@entry
+def try_slow_ipv4(p: int, e: int, out: int) -> int:
+    return slow_ipv4(p, e, out)
+
+
+@entry
+def try_three(p: int) -> int:
+    return three(p)
+
+
+@entry
+def try_find_newline(p: int, e: int) -> int:
+    return find_newline(p, e)
+
+
+@entry
+def try_room(ctx: int) -> int:
+    return room(ctx)
+
+
+@entry
+def try_has_room(ctx: int, n: int) -> int:
+    return has_room(ctx, n)
 
 
 @entry

@@ -21,7 +21,7 @@ EPOCH = dt.date(1970, 1, 1)
 MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 NUMBER = st.one_of(st.integers(0, 99), st.sampled_from([0, 1, 12, 13, 23, 24, 28, 29, 30, 31, 32, 59, 60, 61]))
-FRACTION = st.sampled_from(["", ".", ".0", ".5", ".25", ".123456", ".1234567890123456789", ".x", ".9 "])
+FRACTION = st.sampled_from(["", ".", ".0", ".5", ".25", ".123", ".007", ".12x", ".1 3", ".1234", ".999", ".123456", ".1234567890123456789", ".x", ".9 "])
 OFFSET = st.sampled_from(["", "Z", "z", "+02:00", "-0330", "+0200", "+02", "+2:00", "-00:00", "+99:99", "+02:0x", "Z+02:00", "+02:"])
 YEAR = st.one_of(st.integers(0, 9999), st.sampled_from([0, 1, 4, 100, 400, 1900, 1969, 1970, 2000, 2023, 2024, 2100, 9999]))
 MONTH_NAME = st.sampled_from([*MONTHS, "jan", "JAN", "Foo", "Ma\u00f6", "   "])
@@ -142,6 +142,13 @@ def test_a_stamp_inside_counts_or_leaves_all_as_it_was(probes: Kernels, stamp: t
         assert found == (inner[0] + 1, *inner[1:])
     else:
         assert found == (0, ts, ts_kind)
+
+
+@given(st.one_of(st.integers(0, 999).map(lambda n: f"{n:03d}".encode()), st.binary(min_size=3, max_size=3)))
+def test_three_digits(probes: Kernels, text: bytes) -> None:
+    """Three digits are their value, whatever follows; anything else among them is none."""
+    place = Place(text, after=b"9")
+    assert probes.try_three(place.p) == (int(text) if text.isascii() and text.decode().isdigit() else -1)
 
 
 def test_powers_of_ten() -> None:

@@ -11,11 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mailripple.formats.load import FormatSet
 from mailripple.parse import layout as L
 from mailripple.parse import naive
+from mailripple.parse.build import Kernels
 from mailripple.parse.events import Parser
+from mailripple.parse.machine import LINE_COST
 from mailripple.tables import QTYPES, STATUSES
 from tests.parse.compare import PAD, Comparison, formats_of, joined, padded, pieces_of, samples
 from tests.parse.edge import Edge
@@ -31,6 +35,31 @@ def fields_of(comparison: Comparison, line: bytes) -> dict[str, bytes]:
     assert comparison.differences([line]) == []
     (event,) = comparison.kernel(joined([line])).events
     return event.fields | {"status": STATUSES[(event.columns["code"] >> 8) & 0xFF].encode()}
+
+
+SIZES = st.integers(0, 1 << 20)
+
+
+@given(
+    events=SIZES, rejects=SIZES, recipients=SIZES, names=SIZES, text=SIZES, full=st.booleans(),
+    n=st.integers(0, L.MAX_LINE),
+)  # fmt: skip
+def test_a_line_for_which_there_is_room_needs_no_question(
+    probes: Kernels, events: int, rejects: int, recipients: int, names: int, text: int, full: bool, n: int
+) -> None:
+    """Whatever is left of the tables: a line that `room` covers fits by `has_room`, and what is left behind the
+    largest that such a line may take covers the rest, so that many lines fit that are asked for once."""
+    ctx = np.zeros(L.CTX_WORDS, np.int64)
+    for word, value in zip((L.CAP, L.REJECT_CAP, L.RCPT_CAP, L.DICT_FREE, L.ARENA_CAP), (events, rejects, recipients, names, text), strict=True):
+        ctx[word >> 3] = value
+    ctx[L.DICT_FULL >> 3] = full
+    before = probes.try_room(ctx.ctypes.data)
+    if n + LINE_COST > before:
+        return
+    assert probes.try_has_room(ctx.ctypes.data, n)
+    for word, takes in ((L.N, 1), (L.NREJECT, 1), (L.NRCPT, n), (L.DICT_FREE, -(n // 2 + 8)), (L.ARENA_N, 3 * n + 4096)):
+        ctx[word >> 3] += takes
+    assert probes.try_room(ctx.ctypes.data) >= before - (n + LINE_COST)
 
 
 # Law 8: hostile text is inert

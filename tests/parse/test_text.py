@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import re
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailripple.parse import naive, naive_addresses
+from mailripple.parse import text as text_kernel
 from mailripple.parse.build import Kernels
 from tests.parse.compare import Place
 from tests.parse.damage import SPECIAL, WORDS
@@ -138,6 +140,39 @@ def test_ipv4_addresses(probes: Kernels, text: str, after: bytes) -> None:
     else:
         assert stop == place.e
         assert out[0] == value
+
+
+@given(text=QUADS, after=st.sampled_from([b"\n", b" ", b"]", b"#", b",", b"x"]))
+def test_ipv4_addresses_byte_by_byte(probes: Kernels, text: str, after: bytes) -> None:
+    """Where there is no way to read an address at once, it is read as well: what both take is the same."""
+    place, out, slow = Place(text.encode(), after=after), np.zeros(4, np.int64), np.zeros(4, np.int64)
+    stop = probes.try_read_ipv4(place.p, place.e, out.ctypes.data)
+    assert probes.try_slow_ipv4(place.p, place.e, slow.ctypes.data) == stop
+    assert stop < 0 or out[0] == slow[0]
+
+
+def test_ipv4_addresses_of_all_lengths(probes: Kernels) -> None:
+    """Each way in which four numbers can be one to three digits long is known, with the least and the largest of them."""
+    for lengths in itertools.product((1, 2, 3), repeat=4):
+        for ends in itertools.product((0, 1), repeat=4):
+            parts = [((0, 9), (10, 99), (100, 255))[n - 1][end] for n, end in zip(lengths, ends, strict=True)]
+            text = ".".join(map(str, parts))
+            place, out = Place(text.encode(), after=b"#1"), np.zeros(4, np.int64)
+            assert probes.try_read_ipv4(place.p, place.e, out.ctypes.data) == place.e
+            assert out[0] == int(ipaddress.IPv4Address(text))
+
+
+def test_each_shape_of_an_address_has_a_place_of_its_own() -> None:
+    """No two of the 81 ways to place dots and end have the same hash."""
+    keys = [text_kernel.QUADS[at] for at in range(0, len(text_kernel.QUADS), text_kernel.QUAD_WORDS)]
+    assert sum(key != 0 for key in keys) == 81
+
+
+@given(text=TEXTS, after=st.binary(max_size=70))
+def test_find_the_end_of_a_line(probes: Kernels, text: bytes, after: bytes) -> None:
+    """The first newline, wherever it stands among the next 64 bytes and beyond."""
+    place = Place(text, after=after)
+    assert place.at(probes.try_find_newline(place.p, place.e)) == text.find(b"\n")
 
 
 @given(text=SIXES, after=st.sampled_from([b"\n", b" ", b"]", b"#", b",", b":", b"f"]))
