@@ -36,6 +36,7 @@ from mailripple.models.gaps import (
 )
 from mailripple.models.logs import add_logs, log_of
 from mailripple.models.sums_kernel import (
+    AHEAD,
     FOR_LONG,
     FOR_WEEK,
     LIMIT,
@@ -44,6 +45,7 @@ from mailripple.models.sums_kernel import (
     P_KEEP,
     P_LAST,
     P_WORD,
+    PAIR,
     PAIRS,
     SUBJECT,
     SUBJECTS,
@@ -64,12 +66,13 @@ from mailripple.models.sums_kernel import (
     keep_line,
     keep_sure,
     pair_of,
+    place_of,
     roberts,
     see,
     seen,
     subject_of,
 )
-from mailripple.parse.native import entry, i64, part, put64
+from mailripple.parse.native import entry, i64, part, prefetch, put64
 
 STATE_WORDS = 7
 #: Rows: time, order, client, name (of a guess: the domain), which question it was (bits), and the name as it was asked.
@@ -332,11 +335,28 @@ def take_name(state: int, row: int, stride: int, asked: int) -> int:
     return keep_line(subject, weight, i64(row + R_ORDER * stride))
 
 
+@part
+def fetch_question(state: int, row: int, stride: int) -> int:
+    """Ask for the places of a later question's subject and pairs: the tables are larger than the cache."""
+    asked = i64(row + R_ASKED * stride)
+    client = i64(row + R_CLIENT * stride)
+    if asked & ADDRESS:
+        prefetch(place_of(state, SUBJECTS, SUBJECT, join_keys(client, EXCHANGER)))
+    if asked & (EXCHANGER | GUESS):
+        key = join_keys(client, asked & (EXCHANGER | GUESS))
+        prefetch(place_of(state, SUBJECTS, SUBJECT, key))
+        prefetch(place_of(state, PAIRS, PAIR, join_keys(key, FIRST)))
+        prefetch(place_of(state, PAIRS, PAIR, join_keys(key, i64(row + R_NAME * stride))))
+    return 0
+
+
 @entry
 def fold_lookups(state: int, rows: int, stride: int, begin: int, end: int) -> int:
     """Fold the questions [begin, end) in; the number of the first one that must wait for room."""
     for n in range(begin, end):
         row = rows + 8 * n
+        if n + AHEAD < end:
+            fetch_question(state, row + 8 * AHEAD, stride)
         if full(state, SUBJECTS, 1) or full(state, PAIRS, 2):
             return n
         put64(state + NOW, max(i64(state + NOW), i64(row)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from mailripple.messages_tables import join_keys
 from mailripple.models.logs import ONE, add_logs, fixed, log_of
 from mailripple.models.sums_kernel import (
+    AHEAD,
     FOR_HOURS,
     FOR_LONG,
     LIMIT,
@@ -34,6 +35,7 @@ from mailripple.models.sums_kernel import (
     keep_line,
     keep_sure,
     pair_of,
+    place_of,
     roberts,
     see,
     seen,
@@ -405,22 +407,16 @@ def take_unit(state: int, raw: int, kind: int, row: int, stride: int) -> int:
 
 
 @part
-def ahead(state: int, row: int, stride: int) -> int:
+def fetch_unit(state: int, row: int, stride: int) -> int:
     """Ask for the places of a later row's subject and pairs: the tables are larger than the cache."""
     key = join_keys(i64(row + R_CLIENT * stride), HOST)
-    at = i64(state + SUBJECTS) + SUBJECT * (shr(key, 1) & i64(state + SUBJECTS + 8))
-    prefetch(at)
-    prefetch(at + 128)
-    prefetch(at + 192)
-    prefetch(at + 256)
-    prefetch(at + 384)
-    prefetch(at + 448)
-    mask = i64(state + PAIRS + 8)
-    prefetch(i64(state + PAIRS) + PAIR * (shr(join_keys(join_keys(key, i64(row + R_DOMAIN * stride)), 1), 1) & mask))
+    at = place_of(state, SUBJECTS, SUBJECT, key)
+    for line in range(0, SUBJECT, 64):
+        prefetch(at + line)
+    prefetch(place_of(state, PAIRS, PAIR, join_keys(join_keys(key, i64(row + R_DOMAIN * stride)), 1)))
     sender = join_keys(key, i64(row + R_SENDER * stride))
-    prefetch(i64(state + PAIRS) + PAIR * (shr(join_keys(sender, 2), 1) & mask))
-    mailing = join_keys(sender, i64(row) // MAILING + 3)
-    return prefetch(i64(state + PAIRS) + PAIR * (shr(mailing, 1) & mask))
+    prefetch(place_of(state, PAIRS, PAIR, join_keys(sender, 2)))
+    return prefetch(place_of(state, PAIRS, PAIR, join_keys(sender, i64(row) // MAILING + 3)))
 
 
 @entry
@@ -431,8 +427,8 @@ def fold_attempts(state: int, rows: int, stride: int, begin: int, end: int) -> i
     """
     for n in range(begin, end):
         row = rows + 8 * n
-        if n + 8 < end:
-            ahead(state, row + 64, stride)
+        if n + AHEAD < end:
+            fetch_unit(state, row + 8 * AHEAD, stride)
         if i64(row) >= i64(state + NEXT_DAY) or full(state, SUBJECTS, 2) or full(state, PAIRS, 8):
             return n
         put64(state + NOW, max(i64(state + NOW), i64(row)))
@@ -450,6 +446,10 @@ def fold_logins(state: int, rows: int, stride: int, begin: int, end: int) -> int
     """Remember who last read mail at each host; columns ts, client, account."""
     for n in range(begin, end):
         row = rows + 8 * n
+        if n + AHEAD < end:
+            at = place_of(state, SUBJECTS, SUBJECT, join_keys(i64(row + stride + 8 * AHEAD), HOST))
+            prefetch(at)
+            prefetch(at + X_LOGIN)
         if full(state, SUBJECTS, 2):
             return n
         subject = subject_of(state, i64(row + stride), HOST, i64(row))

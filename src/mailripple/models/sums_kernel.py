@@ -15,7 +15,7 @@ from __future__ import annotations
 from mailripple.messages_tables import join_keys
 from mailripple.models.logs import ONE, add_logs, log_of
 from mailripple.parse.native import entry, i64, part, put64
-from mailripple.slots_kernel import empty, find, first_free, settle
+from mailripple.slots_kernel import empty, find, first_free, home, settle
 
 #: The state block: address, mask and used slots of each table; then the latest time.
 SUBJECTS, PAIRS, NOW = 0, 24, 48
@@ -28,6 +28,8 @@ MINUTE = 60_000_000
 #: For how many minutes a pair is remembered: a mailing's hour, a week and a day, sixty days.
 KEEPS = (120, 8 * 1440, 60 * 1440)
 FOR_HOURS, FOR_WEEK, FOR_LONG = range(3)
+#: How many rows ahead memory is asked for.
+AHEAD = 8
 #: First words of a subject.
 X_ID, X_KEY, X_KIND, X_FIRST, X_LAST, X_WEEK, X_WEEK_UNITS, X_LAST_WEEK_UNITS = range(0, 64, 8)
 X_MOST, X_SURE, X_NOTICE_AT, X_WARNING_AT, X_ALARM_AT, X_ONSET, X_ALARM_UNITS, X_OWN = range(64, 128, 8)
@@ -42,6 +44,12 @@ LIMIT = log_of(10**12)
 def find_entry(state: int, table: int, size: int, key: int) -> int:
     """Address of the key's slot, or of the empty slot where it would stand."""
     return find(i64(state + table), size, i64(state + table + 8), key)
+
+
+@part
+def place_of(state: int, table: int, size: int, key: int) -> int:
+    """Address of the slot where the key belongs."""
+    return i64(state + table) + size * home(key, i64(state + table + 8))
 
 
 @part
