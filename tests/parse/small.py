@@ -10,8 +10,10 @@ from mailripple.parse.native import (
     entry,
     eqmask,
     i64,
+    inline,
     mulmix,
     part,
+    position,
     prefetch,
     put8,
     put16,
@@ -327,3 +329,20 @@ def deep(a: int, b: int) -> int:
         for j in range(2):
             total += (1 if (i & 1 and j) or a else b) + (i > j)
     return total
+
+
+@entry
+def from_place(a: int, b: int) -> int:
+    """`a` is no negative number: the test of its sign is decided, and its value stays."""
+    at = position(a)
+    return b if at < 0 else at
+
+
+@inline
+def cube(a: int) -> int:
+    return a * a * a
+
+
+@entry
+def cubes(a: int, b: int) -> int:
+    return cube(a) + cube(b)

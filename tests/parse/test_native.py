@@ -124,6 +124,13 @@ def test_prefetch_and_missing_return_are_harmless(kernels: Kernels) -> None:
     assert kernels.nothing(3, 4) == 0
 
 
+@given(a=st.integers(0, MAX), b=NUMBERS)
+def test_what_is_known_and_what_is_put_in_place_changes_no_value(kernels: Kernels, a: int, b: int) -> None:
+    """A place is the number it was, and a block that is put where it is used gives what a call would give."""
+    assert kernels.from_place(a, b) == a
+    assert kernels.cubes(a, b) == wrapped(a**3 + b**3)
+
+
 def test_inner_variables_do_not_grow_the_stack(kernels: Kernels) -> None:
     """Two million choices in a loop need no more stack than one."""
     assert kernels.deep(1, 0) > 2_000_000

@@ -64,8 +64,9 @@ def target_machine() -> Any:
         getattr(llvm, start)()
     target = llvm.Target.from_default_triple()
     features = llvm.get_host_cpu_features()
-    if features.get("avx512f"):  # its masks take longer to reach an ordinary register than those of AVX2: 3 % in all
-        features["avx512f"] = False
+    for name in features:  # masks of AVX-512 take longer to reach an ordinary register than those of AVX2
+        if name.startswith(("avx512", "evex512")):
+            features[name] = False
     return target.create_target_machine(
         cpu=llvm.get_host_cpu_name(), features=features.flatten(), opt=3, codemodel="jitdefault"
     )

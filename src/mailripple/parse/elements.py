@@ -22,7 +22,7 @@ from mailripple.parse.emit import (
     slot_begin,
     slot_end,
 )
-from mailripple.parse.native import ctz, eqmask, i64, part, put8, put64, rangemask, u8
+from mailripple.parse.native import ctz, eqmask, i64, part, position, put8, put64, rangemask, u8
 from mailripple.parse.objects import read_record
 from mailripple.parse.rows import read_columns
 from mailripple.parse.text import (
@@ -64,7 +64,7 @@ def literal_at(ctx: int, row: int, p: int, e: int) -> int:
         return -1
     if n > 8 and not equal(p + 8, i64(ctx + L.LITS) + i64(row + 32), n - 8):
         return -1
-    return p + n
+    return position(p + n)
 
 
 @part
@@ -311,7 +311,7 @@ def then(row: int, p: int, e: int) -> int:
     n = i64(row + 24)
     if p < 0 or p + n > e or (i64(p) ^ i64(row + 8)) & i64(row + 16) != 0:
         return -1
-    return p + n
+    return position(p + n)
 
 
 @part
@@ -382,4 +382,4 @@ def step_search(ctx: int, op: int, row: int, p: int, e: int) -> int:
             at = following
             following = find_text(at + 1, e, i64(ctx + L.LITS) + i64(row + 32), n)
     keep(ctx, slot, p, at)
-    return at + n if op == L.UNTIL else at
+    return position(at + n) if op == L.UNTIL else position(at)

@@ -74,6 +74,8 @@ add8 = _operation("add8")
 #: or is more than 255.  The next two words say which byte goes where (ones, tens, hundreds, none: 128; four times), the
 #: last two the least value of each number, as the digits stand in a word.  Only where `HAS_SHUFFLE`.
 quad = _operation("quad")
+#: The argument, of which it is known that it is not negative: a place in a text, not "not there".
+position = _operation("position")
 #: Low half xor high half of the 128-bit product: the mixing step of the wyhash family of hash functions.
 mulmix = _operation("mulmix")
 
@@ -110,7 +112,7 @@ def translate(functions: Sequence[Callable[..., Any]]) -> str:
 _COMPARE = {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 _LOADS = {"u8": 8, "u16": 16, "u32": 32, "i64": 64}
 _STORES = {"put8": 8, "put16": 16, "put32": 32, "put64": 64}
-_ARGUMENTS = {**dict.fromkeys((*_LOADS, "ctz", "clz", "prefetch"), 1), "rangemask": 3, "add8": 3, "quad": 5}
+_ARGUMENTS = {**dict.fromkeys((*_LOADS, "ctz", "clz", "prefetch", "position"), 1), "rangemask": 3, "add8": 3, "quad": 5}
 
 
 class Body:
@@ -417,6 +419,11 @@ def operate(body: Body, name: str, arguments: Sequence[Any]) -> Any:
             return body.const(0)
         value = b.load(pointer, align=1)
         return value if width.width == 64 else b.zext(value, word)
+    if name == "position":
+        shape = ir.FunctionType(ir.VoidType(), [ir.IntType(1)])
+        assume = body.module.globals.get("llvm.assume") or ir.Function(body.module, shape, "llvm.assume")
+        b.call(assume, [b.icmp_signed(">=", arguments[0], body.const(0))])
+        return arguments[0]
     if name == "shr":
         return b.lshr(arguments[0], arguments[1])
     if name == "ctz":

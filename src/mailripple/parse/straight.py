@@ -315,6 +315,7 @@ class _Straight:
         if at not in self.warm:
             self.b.branch(self.bail)
             return
+        self._usual_programs()
         row = self.host.call(machine.dispatch, Place("ctx", 0))
         other, ours = (self.function.append_basic_block(n) for n in ("other", "ours"))
         self.b.cbranch(self.b.icmp_signed("<", row, self.host.ir.Constant(self.word, 0)), other, ours)
@@ -322,6 +323,28 @@ class _Straight:
         self.b.ret(self.host.ir.Constant(self.word, 0))
         self.b.position_at_end(ours)
         self._choose(row, sorted({r for r in self.program.programs.values() if r in self.warm}))
+
+    def _usual_programs(self) -> None:
+        """Go to the message of a program whose name is one word of the machine, without a look into the table."""
+        ir, b = self.host.ir, self.b
+        begin, end = (b.load(self.host.slots[16 * L.SLOT_PROGRAM + at]) for at in (0, 8))
+        n = b.sub(end, begin)
+        usual, other = (self.function.append_basic_block(k) for k in ("usual", "other"))
+        b.cbranch(b.icmp_unsigned("<", b.sub(n, ir.Constant(self.word, 1)), ir.Constant(self.word, 8)), usual, other)
+        b.position_at_end(usual)
+        away = b.sub(ir.Constant(self.word, 64), b.shl(n, ir.Constant(self.word, 3)))
+        word = b.load(b.inttoptr(begin, self.word.as_pointer()), align=1)
+        switch = b.switch(b.lshr(b.shl(word, away), away), other)
+        for name, row in self.program.programs.items():
+            text = name.encode()
+            if row in self.warm and len(text) <= 8 and not name.startswith("*"):
+                here = self.function.append_basic_block("program")
+                switch.add_case(ir.Constant(self.word, int.from_bytes(text, "little")), here)
+                b.position_at_end(here)
+                b.store(ir.Constant(self.word, 1), self.host.state["KNOWN"])
+                long = b.icmp_signed("==", n, ir.Constant(self.word, len(text)))  # not zeros behind a shorter name
+                b.cbranch(long, self._block(row, ()), other)
+        b.position_at_end(other)
 
     def _end(self, at: int, op: int, stack: tuple[Fallback, ...]) -> None:
         """The line must end here; then it is understood."""

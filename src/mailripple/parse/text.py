@@ -17,6 +17,7 @@ from mailripple.parse.native import (
     inline,
     mulmix,
     part,
+    position,
     put16,
     put64,
     quad,
@@ -43,7 +44,7 @@ def find_byte(p: int, e: int, byte: int) -> int:
     while p < e:
         mask = eqmask(p, byte)
         if mask != 0:
-            p += ctz(mask)
+            p = position(p + ctz(mask))
             return p if p < e else -1
         p += 32
     return -1
@@ -55,7 +56,7 @@ def find_newline(p: int, e: int) -> int:
     while p < e:
         mask = eqmask(p, 10) | (eqmask(p + 32, 10) << 32)
         if mask != 0:
-            p += ctz(mask)
+            p = position(p + ctz(mask))
             return p if p < e else -1
         p += 64
     return -1
@@ -89,7 +90,7 @@ def find_text(p: int, e: int, text: int, n: int) -> int:
             if at + n > e:
                 return -1
             if equal(at, text, n):
-                return at
+                return position(at)
             mask &= mask - 1
         p += 32
     return -1
