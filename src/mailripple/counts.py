@@ -388,7 +388,7 @@ def _add_up(table: npt.NDArray[Any], used: npt.NDArray[np.int64], rows: npt.NDAr
     while at < len(rows):
         at = kernels().add_up(table.ctypes.data, len(table) - 1, used.ctypes.data, rows.ctypes.data, at, len(rows))
         if at < len(rows):
-            larger = np.zeros(2 * len(table), TOTAL)
+            larger = zeros(2 * len(table), TOTAL)
             kernels().move_totals(table.ctypes.data, len(table), larger.ctypes.data, len(larger) - 1)
             table = larger
     return table

@@ -19,11 +19,15 @@ import numpy.typing as npt
 LARGE = 2 << 20
 
 
+def _mapped(size: int) -> mmap.mmap:
+    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+
+
 class Block:
     """`size` bytes of zeros that begin with a page; `grow` makes it larger, and what pointed to it is gone then."""
 
     def __init__(self, size: int) -> None:
-        self._map = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._map = _mapped(size)
         self._advise()
 
     def __len__(self) -> int:
@@ -46,7 +50,7 @@ class Block:
         try:
             old.resize(size)
         except SystemError:  # a system that cannot move memory
-            self._map = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            self._map = _mapped(size)
             self._map[: len(old)] = old[:]
         self._advise()
 

@@ -52,6 +52,7 @@ from mailripple.messages_tables import (
 )
 from mailripple.parse import layout as L
 from mailripple.parse.native import entry, i64, part, prefetch, put64, shr
+from mailripple.slots_kernel import place_of
 
 C_TS, C_CODE, C_SERVER, C_CLIENT, C_NAME = L.COL["ts"], L.COL["code"], L.COL["server"], L.COL["client"], L.COL["name"]
 C_ACCOUNT, C_QUEUE, C_LINK, C_SENDER = L.COL["account"], L.COL["queue"], L.COL["link"], L.COL["sender"]
@@ -418,7 +419,6 @@ def step(state: int, col: int, stride: int) -> int:
 @entry
 def stitch(state: int, cols: int, stride: int, begin: int, end: int) -> int:
     """Fold the events [begin, end) in; the number of the first one for which the tables are too full."""
-    mask = i64(state + MESSAGES + 8)
     for n in range(begin, end):
         if n == begin or n & 63 == 0:
             if crowded(state, MESSAGES) or crowded(state, ATTEMPTS):
@@ -429,14 +429,14 @@ def stitch(state: int, cols: int, stride: int, begin: int, end: int) -> int:
         if n + 16 < end:
             ahead = col + 128
             key = join_keys(i64(ahead + C_SERVER * stride), i64(ahead + C_QUEUE * stride))
-            prefetch(i64(state + MESSAGES) + SLOT * (shr(key, 1) & mask))
+            prefetch(place_of(state, MESSAGES, SLOT, key))
             kind = i64(ahead + C_CODE * stride) & 0xFF
             if kind == L.KIND_FROM:
                 handed = join_keys(i64(ahead + C_SERVER * stride), i64(ahead + C_LINK * stride))
-                prefetch(i64(state + HANDED) + SLOT * (shr(handed, 1) & i64(state + HANDED + 8)))
+                prefetch(place_of(state, HANDED, SLOT, handed))
             if kind == L.KIND_TO:
                 key = join_keys(key, i64(ahead + C_NAME * stride) + 1)
-                prefetch(i64(state + ATTEMPTS) + SLOT * (shr(key, 1) & i64(state + ATTEMPTS + 8)))
+                prefetch(place_of(state, ATTEMPTS, SLOT, key))
         put64(col + C_FLAGS * stride, step(state, col, stride))
         put64(state + NOW, max(i64(state + NOW), i64(col + C_TS * stride)))
     return end

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from mailripple.parse.native import entry, i64, mulmix, part, prefetch, put64, shr
 from mailripple.parse.text import K1, K2, V4_KEY
-from mailripple.slots_kernel import empty, find, first_free, home, settle
+from mailripple.slots_kernel import empty, find, first_free, place_of, settle
 
 #: The state block: for each table its address, mask and number of used slots; then the latest time, the hash of the
 #: mailer's name "relay", the key of ::1, and the hashes of the mailers that deliver on the machine itself.
@@ -116,7 +116,7 @@ def sweep(state: int, table: int) -> int:
         slot = base + SLOT * (k & mask)
         if table == HANDED:  # whether it is needed hangs on its message, which is anywhere
             ahead = i64(base + SLOT * ((k + 8) & mask) + H_QUEUE)
-            prefetch(i64(state + MESSAGES) + SLOT * home(ahead, i64(state + MESSAGES + 8)))
+            prefetch(place_of(state, MESSAGES, SLOT, ahead))
         if i64(slot) == 0:
             continue
         if alive(state, slot, table, now):

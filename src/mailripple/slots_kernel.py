@@ -17,6 +17,12 @@ def home(key: int, mask: int) -> int:
 
 
 @part
+def place_of(state: int, table: int, size: int, key: int) -> int:
+    """Address of the slot where the key belongs, in a table whose address and mask are words of a state block."""
+    return i64(state + table) + size * home(key, i64(state + table + 8))
+
+
+@part
 def find(base: int, size: int, mask: int, key: int) -> int:
     """Address of the key's slot, or of the free slot where it would stand; slots of `size` bytes."""
     at = home(key, mask)

@@ -66,13 +66,13 @@ from mailripple.models.sums_kernel import (
     keep_line,
     keep_sure,
     pair_of,
-    place_of,
     roberts,
     see,
     seen,
     subject_of,
 )
 from mailripple.parse.native import entry, i64, part, prefetch, put64
+from mailripple.slots_kernel import place_of
 
 STATE_WORDS = 7
 #: Rows: time, order, client, name (of a guess: the domain), which question it was (bits), and the name as it was asked.

@@ -35,7 +35,6 @@ from mailripple.models.sums_kernel import (
     keep_line,
     keep_sure,
     pair_of,
-    place_of,
     roberts,
     see,
     seen,
@@ -47,6 +46,7 @@ from mailripple.models.sums_kernel import (
 )
 from mailripple.parse import layout as L
 from mailripple.parse.native import entry, i64, part, prefetch, put64, shr
+from mailripple.slots_kernel import place_of
 
 #: The state block behind the tables: the site's failure rate, when the next lesson is due, the null sender.
 THETA, NEXT_DAY, NULL_SENDER = 56, 64, 72

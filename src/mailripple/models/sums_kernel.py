@@ -15,7 +15,7 @@ from __future__ import annotations
 from mailripple.messages_tables import join_keys
 from mailripple.models.logs import ONE, add_logs, log_of
 from mailripple.parse.native import entry, i64, part, put64
-from mailripple.slots_kernel import empty, find, first_free, home, settle
+from mailripple.slots_kernel import empty, find, first_free, settle
 
 #: The state block: address, mask and used slots of each table; then the latest time.
 SUBJECTS, PAIRS, NOW = 0, 24, 48
@@ -44,12 +44,6 @@ LIMIT = log_of(10**12)
 def find_entry(state: int, table: int, size: int, key: int) -> int:
     """Address of the key's slot, or of the empty slot where it would stand."""
     return find(i64(state + table), size, i64(state + table + 8), key)
-
-
-@part
-def place_of(state: int, table: int, size: int, key: int) -> int:
-    """Address of the slot where the key belongs."""
-    return i64(state + table) + size * home(key, i64(state + table + 8))
 
 
 @part

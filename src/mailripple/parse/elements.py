@@ -382,4 +382,4 @@ def step_search(ctx: int, op: int, row: int, p: int, e: int) -> int:
             at = following
             following = find_text(at + 1, e, i64(ctx + L.LITS) + i64(row + 32), n)
     keep(ctx, slot, p, at)
-    return position(at + n) if op == L.UNTIL else position(at)
+    return position(at + n if op == L.UNTIL else at)

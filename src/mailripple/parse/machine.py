@@ -282,9 +282,8 @@ def room(ctx: int) -> int:
 
 
 @part
-def begin_line(ctx: int, p: int) -> int:
-    """Nothing is known of the line that begins at p."""
-    put64(ctx + L.LINE_START, p)
+def begin_line(ctx: int) -> int:
+    """Nothing is known of the line yet."""
     put64(ctx + L.HAVE, 0)
     put64(ctx + L.STATUS, 0)
     put64(ctx + L.KNOWN, 0)
@@ -299,7 +298,7 @@ def begin_line(ctx: int, p: int) -> int:
 @part
 def understand(ctx: int, pc: int, p: int, e: int) -> int:
     """`execute` for a line of its own.  Straight code stands in its place where there is some."""
-    begin_line(ctx, p)
+    begin_line(ctx)
     return execute(ctx, pc, p, e)
 
 
@@ -307,15 +306,14 @@ def understand(ctx: int, pc: int, p: int, e: int) -> int:
 def read_line(ctx: int, p: int, e: int) -> int:
     """An event, a skip, or a reject of the line in [p, e), and of the message in it if it is a record with one."""
     pc = i64(i64(ctx + L.SWITCH) + 8 * u8(p))
-    more = 0
+    put64(ctx + L.LINE_START, p)
     if i64(ctx + L.TABLE) == 0:
-        put64(ctx + L.LINE_START, p)
         more = understand(ctx, pc, p, e)
     else:
-        begin_line(ctx, p)
+        begin_line(ctx)
         more = execute(ctx, row_start(ctx, p, e, pc), p, e)
-    while more:
-        more = execute(ctx, i64(ctx + L.INNER_ROW), i64(ctx + L.INNER), i64(ctx + L.INNER_END))
+    if more:
+        execute(ctx, i64(ctx + L.INNER_ROW), i64(ctx + L.INNER), i64(ctx + L.INNER_END))
         put64(ctx + L.UNPACKED, 0)
     return 0
 
@@ -329,7 +327,7 @@ def run(ctx: int, p: int, end: int) -> int:
         if stop < 0:
             break
         e = stop
-        while e > p and u8(e - 1) <= 32 and (u8(e - 1) == 13 or u8(e - 1) == 32):
+        while e > p and (u8(e - 1) == 13 or u8(e - 1) == 32):
             e -= 1
         left -= e - p + LINE_COST
         if left < 0:

@@ -94,19 +94,27 @@ def translate(functions: Sequence[Callable[..., Any]]) -> str:
     from llvmlite import ir
 
     module = ir.Module("kernels")
-    word = ir.IntType(64)
     known: dict[Callable[..., Any], Any] = {}
     for function in functions:
-        shape = ir.FunctionType(word, [word] * len(inspect.signature(function).parameters))
-        declared = ir.Function(module, shape, function.__name__)
-        declared.linkage = "external" if function.__kernel__ == "entry" else "internal"  # type: ignore[attr-defined]
-        declared.attributes.add("nounwind")
-        if function.__kernel__ == "inline":  # type: ignore[attr-defined]
-            declared.attributes.add("alwaysinline")
-        known[function] = declared
+        known[function] = declare(module, function)
+        if function.__kernel__ == "entry":  # type: ignore[attr-defined]
+            known[function].linkage = "external"
     for function in functions:
         Body(module, known, function).compile()
     return str(module)
+
+
+def declare(module: Any, function: Callable[..., Any]) -> Any:
+    """A kernel function as LLVM's module must know it, to be seen in the module alone."""
+    from llvmlite import ir
+
+    word = ir.IntType(64)
+    declared = ir.Function(module, ir.FunctionType(word, [word] * function.__code__.co_argcount), function.__name__)
+    declared.linkage = "internal"
+    declared.attributes.add("nounwind")
+    if function.__kernel__ == "inline":  # type: ignore[attr-defined]
+        declared.attributes.add("alwaysinline")
+    return declared
 
 
 _COMPARE = {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
@@ -420,9 +428,7 @@ def operate(body: Body, name: str, arguments: Sequence[Any]) -> Any:
         value = b.load(pointer, align=1)
         return value if width.width == 64 else b.zext(value, word)
     if name == "position":
-        shape = ir.FunctionType(ir.VoidType(), [ir.IntType(1)])
-        assume = body.module.globals.get("llvm.assume") or ir.Function(body.module, shape, "llvm.assume")
-        b.call(assume, [b.icmp_signed(">=", arguments[0], body.const(0))])
+        intrinsic(body, "llvm.assume", ir.VoidType(), b.icmp_signed(">=", arguments[0], body.const(0)))
         return arguments[0]
     if name == "shr":
         return b.lshr(arguments[0], arguments[1])
@@ -435,9 +441,8 @@ def operate(body: Body, name: str, arguments: Sequence[Any]) -> Any:
         product = b.mul(b.zext(arguments[0], wide), b.zext(arguments[1], wide))
         return b.xor(b.trunc(product, word), b.trunc(b.lshr(product, ir.Constant(wide, 64)), word))
     if name == "prefetch":
-        shape = ir.FunctionType(ir.VoidType(), [byte.as_pointer(), half, half, half])
-        found = body.module.globals.get("llvm.prefetch.p0") or ir.Function(body.module, shape, "llvm.prefetch.p0")
-        b.call(found, [b.inttoptr(arguments[0], byte.as_pointer()), half(0), half(3), half(1)])
+        place = b.inttoptr(arguments[0], byte.as_pointer())
+        intrinsic(body, "llvm.prefetch.p0", ir.VoidType(), place, half(0), half(3), half(1))
         return body.const(0)
     if name == "add8":
         narrow, wider = (ir.VectorType(ir.IntType(bits), 16).as_pointer() for bits in (8, 32))
@@ -457,7 +462,7 @@ def operate(body: Body, name: str, arguments: Sequence[Any]) -> Any:
     return b.zext(b.bitcast(found, half), word)
 
 
-def read_quad(body: Body, at: Any, low: Any, high: Any, least_low: Any, least_high: Any) -> Any:
+def read_quad(body: Body, at: Any, *arguments: Any) -> Any:
     """The operation `quad`: all four numbers at once, each in 32 bits."""
     ir, b = body.ir, body.b
     byte, half = ir.IntType(8), ir.IntType(32)
@@ -467,26 +472,24 @@ def read_quad(body: Body, at: Any, low: Any, high: Any, least_low: Any, least_hi
         vector = ir.Constant(ir.VectorType(body.word, 2), ir.Undefined)
         return b.insert_element(b.insert_element(vector, one, half(0)), other, half(1))
 
-    def times(value: Any, n: int) -> Any:
-        return b.mul(value, ir.Constant(numbers, [n] * 4))
-
     def every(n: int) -> Any:
-        return ir.Constant(numbers, [n] * 4)
+        return splat(body, body.const(n), 32, 4)
 
-    name = "llvm.x86.ssse3.pshuf.b.128"
-    shape = ir.FunctionType(bytes16, [bytes16, bytes16])
-    shuffle = body.module.globals.get(name) or ir.Function(body.module, shape, name)
-    text = b.load(b.inttoptr(at, bytes16.as_pointer()), align=1)
-    digits = b.sub(text, ir.Constant(bytes16, [48] * 16))
-    words = b.bitcast(b.call(shuffle, [digits, b.bitcast(pair(low, high), bytes16)]), numbers)
-    tens = b.and_(b.lshr(words, every(8)), every(255))
-    values = b.add(b.add(b.and_(words, every(255)), times(tens, 10)), times(b.lshr(words, every(16)), 100))
-    small = b.icmp_signed("<", words, b.bitcast(pair(least_low, least_high), numbers))
-    wrong = b.or_(small, b.icmp_signed(">", words, every(0x020505)))
+    digits = b.sub(b.load(b.inttoptr(at, bytes16.as_pointer()), align=1), splat(body, body.const(48), 8, 16))
+    places, least = b.bitcast(pair(*arguments[:2]), bytes16), b.bitcast(pair(*arguments[2:]), numbers)
+    words = b.bitcast(intrinsic(body, "llvm.x86.ssse3.pshuf.b.128", bytes16, digits, places), numbers)
+    ones, tens, hundreds = (b.and_(b.lshr(words, every(by)), every(255)) for by in (0, 8, 16))
+    values = b.add(b.add(ones, b.mul(tens, every(10))), b.mul(hundreds, every(100)))
+    wrong = b.or_(b.icmp_signed("<", words, least), b.icmp_signed(">", words, every(0x020505)))
     turned = b.shuffle_vector(values, values, ir.Constant(numbers, [3, 2, 1, 0]))
     value = b.zext(b.bitcast(b.trunc(turned, ir.VectorType(byte, 4)), half), body.word)
-    valid = b.icmp_signed("==", b.bitcast(wrong, ir.IntType(4)), ir.Constant(ir.IntType(4), 0))
-    return b.select(valid, value, body.const(-1))
+    return b.select(b.icmp_signed("==", b.bitcast(wrong, ir.IntType(4)), ir.IntType(4)(0)), value, body.const(-1))
+
+
+def intrinsic(body: Body, name: str, result: Any, *arguments: Any) -> Any:
+    """Call a function that LLVM knows."""
+    shape = body.ir.FunctionType(result, [argument.type for argument in arguments])
+    return body.b.call(body.module.globals.get(name) or body.ir.Function(body.module, shape, name), arguments)
 
 
 def splat(body: Body, value: Any, width: int = 8, many: int = 32) -> Any:

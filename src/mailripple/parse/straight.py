@@ -19,7 +19,7 @@ from mailripple.parse import keys, machine
 from mailripple.parse import layout as L
 from mailripple.parse.compile import Program
 from mailripple.parse.elements import literal_at, step_search, step_typed
-from mailripple.parse.native import Body, KernelError
+from mailripple.parse.native import Body, KernelError, declare
 from mailripple.parse.special import Host, Place
 
 ROW_BYTES = 8 * L.ROW
@@ -80,16 +80,7 @@ class Known(dict[Callable[..., Any], Any]):
         return bool(getattr(function, "__kernel__", None))
 
     def __missing__(self, function: Callable[..., Any]) -> Any:
-        from llvmlite import ir
-
-        word = ir.IntType(64)
-        shape = ir.FunctionType(word, [word] * function.__code__.co_argcount)
-        declared = ir.Function(self.module, shape, function.__name__)
-        declared.linkage = "internal"
-        declared.attributes.add("nounwind")
-        if function.__kernel__ == "inline":  # type: ignore[attr-defined]
-            declared.attributes.add("alwaysinline")
-        self[function] = declared
+        declared = self[function] = declare(self.module, function)
         self.wanted.append(function)
         return declared
 
@@ -130,14 +121,17 @@ def _outside(known: Known, function: Callable[..., Any], word: int) -> None:
     b.ret(call_at(b, declared.args[0], word, declared.args))
 
 
-def call_at(b: Any, ctx: Any, word: int, arguments: Sequence[Any]) -> Any:
+def word_at(b: Any, ctx: Any, at: int) -> Any:
+    """A word of the kernel's block, as memory holds it."""
+    return b.load(b.inttoptr(b.add(ctx, ctx.type(at)), ctx.type.as_pointer()))
+
+
+def call_at(b: Any, ctx: Any, at: int, arguments: Sequence[Any]) -> Any:
     """Call what a word of the kernel's block points to."""
     from llvmlite import ir
 
-    kind = ir.IntType(64)
-    target = b.load(b.inttoptr(b.add(ctx, ir.Constant(kind, word)), kind.as_pointer()))
-    shape = ir.FunctionType(kind, [kind] * len(arguments)).as_pointer()
-    return b.call(b.inttoptr(target, shape), list(arguments))
+    shape = ir.FunctionType(ctx.type, [ctx.type] * len(arguments)).as_pointer()
+    return b.call(b.inttoptr(word_at(b, ctx, at), shape), list(arguments))
 
 
 class _Straight:
@@ -161,7 +155,7 @@ class _Straight:
     def compile(self) -> None:
         """All rows that are wanted, from each row at which a line can begin."""
         self.b.store(self.start, self.p)
-        before = self._word(L.NRCPT)
+        before = word_at(self.b, self.ctx, L.NRCPT)
         self.b.store(before, self.host.state["NRCPT"])
         self.rcpt0 = before
         starts = sorted({int(r) for r in self.program.switch if int(r) in self.warm})
@@ -178,10 +172,6 @@ class _Straight:
 
     def _at(self, word: int) -> Any:
         return self.b.add(self.ctx, self.host.ir.Constant(self.word, word))
-
-    def _word(self, at: int) -> Any:
-        """The word of the kernel's block, as memory holds it."""
-        return self.b.load(self.b.inttoptr(self._at(at), self.word.as_pointer()))
 
     def _choose(self, row: Any, known: list[int]) -> None:
         """Go to the block of the row if it is one of those, else to the interpreter."""
