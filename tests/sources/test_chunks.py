@@ -60,7 +60,6 @@ def check(data: bytes, size: int, max_line: int, **more: Any) -> list[Chunk]:
     chunks = list(source)
     assert [line for chunk in chunks for line in lines_of(chunk)] == expected(data, max_line)
     assert [chunk.index for chunk in chunks] == list(range(len(chunks)))
-    assert [chunk.last for chunk in chunks] == [False] * (len(chunks) - 1) + [True] * bool(chunks)
     for chunk in chunks:
         end = chunk.start + chunk.length
         assert chunk.source == 3

@@ -56,8 +56,8 @@ class Chunk:
     """Whole lines of one source: `buffer[start : start + length]`, which ends in a newline.
 
     `source` is the number of the source; `offset` the place of the first byte in the decompressed stream (and
-    `offset + i` that of byte i, except for an added last newline); `index` counts 0, 1, 2 within the source; `last`
-    tells that no chunk follows.  PAD bytes before and after the text are readable and zero.
+    `offset + i` that of byte i, except for an added last newline); `index` counts 0, 1, 2 within the source.  PAD
+    bytes before and after the text are readable and zero.
     """
 
     source: int
@@ -65,7 +65,6 @@ class Chunk:
     buffer: NDArray[np.uint8]
     start: int
     length: int
-    last: bool
     index: int
     pool: BufferPool | None = field(default=None, repr=False, compare=False)
 
@@ -85,7 +84,8 @@ class ChunkReader:
 
     A last line without newline gets one.  A line longer than `max_line` is delivered as its first `max_line + 1`
     bytes and a newline, the rest is dropped; it then is the last line of its chunk, so that offsets stay true.  The
-    same bytes come out for every `size`.  Two buffers are in use at a time besides those that the caller holds.
+    same bytes come out for every `size`.  No buffer is in use besides those of the chunks that the caller holds, and one
+    that is given back is the next to be filled: it is still in the processor's cache.
 
     Attributes:
         damage: after the end, what is wrong with the archive, or None.
@@ -164,20 +164,10 @@ class ChunkReader:
         """
         if self._stream is None and not self._eof:
             self._stream = open_stream(self._source, self._given_stream)
-        held: Chunk | None = None  # held back until it is known whether it is the last
         try:
             while (chunk := self._cut()) is not None:
-                if held is not None:
-                    ready, held = held, chunk
-                    yield ready
-                held = chunk
-            if held is not None:
-                ready, held = held, None
-                ready.last = True
-                yield ready
+                yield chunk
         finally:
-            if held is not None:
-                held.release()
             self.close()
         if self._failure is not None:
             raise self._failure
@@ -192,7 +182,7 @@ class ChunkReader:
             self._stream = None
 
     def _cut(self) -> Chunk | None:
-        """The next chunk, its `last` not yet known; None at the end."""
+        """The next chunk; None at the end."""
         buffer = self._pool.take()
         view = buffer.data
         if self._dropping:
@@ -204,7 +194,7 @@ class ChunkReader:
         offset = self._offset
         end = self._lines(view, PAD + have)
         view[end : end + PAD] = _ZEROS
-        chunk = Chunk(self._number, offset, buffer, PAD, end - PAD, last=False, index=self._index, pool=self._pool)
+        chunk = Chunk(self._number, offset, buffer, PAD, end - PAD, index=self._index, pool=self._pool)
         self._index += 1
         return chunk
 
