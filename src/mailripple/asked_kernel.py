@@ -7,7 +7,17 @@ lies close together in memory.  Positions are counted from 1; a hash's word hold
 
 from __future__ import annotations
 
-from mailripple.cells_kernel import ASKED, ASKED_MASK, ASKED_N, ASKED_TAIL, HEADS, HEADS_MASK, NEWEST, SECOND
+from mailripple.cells_kernel import (
+    ASKED,
+    ASKED_MASK,
+    ASKED_N,
+    ASKED_RECENT,
+    ASKED_TAIL,
+    HEADS,
+    HEADS_MASK,
+    NEWEST,
+    SECOND,
+)
 from mailripple.parse.native import entry, i64, part, put32, put64, shr, u32
 
 #: A question of the ring: its key, when it was last asked, the position of an older one of the same hash.
@@ -45,31 +55,55 @@ def remember_question(state: int, key: int, ts: int) -> int:
 
 
 @part
+def find_question(state: int, key: int, last: int) -> int:
+    """Position of the newest question of that key, if it is `last` or later, else 0; what is older is not touched."""
+    n = i64(state + ASKED_N)
+    known = n - last
+    back = (n - u32(head(state, key))) & LOW
+    while back <= known:
+        place = question_at(state, n - back)
+        if i64(place) == key:
+            return n - back
+        back = (n - u32(place + 16)) & LOW
+    return 0
+
+
+@part
 def is_new_lookup(state: int, key: int, ts: int) -> int:
     """True unless the same question was asked within REPEAT before.
 
-    What is older than KEEP is as good as gone, whether it left the ring or not: so it does not matter when it does.
+    What is older than KEEP is as good as gone, whether it left the ring or not: so it does not matter when it does.  A
+    question that nothing later came before is only looked for among those that it may repeat, which are the ring's last
+    few; a late one among all.
     """
-    since = max(i64(state + NEWEST), ts) - KEEP
-    put64(state + NEWEST, since + KEEP)
-    n = i64(state + ASKED_N)
-    known = n - i64(state + ASKED_TAIL)
-    back = (n - u32(head(state, key))) & LOW
-    place = question_at(state, n - back)
-    while back <= known and i64(place) != key:
-        back = (n - u32(place + 16)) & LOW
-        place = question_at(state, n - back)
-    if back > known or i64(place + 8) < since:
-        if ts >= since:
+    newest = max(i64(state + NEWEST), ts)
+    put64(state + NEWEST, newest)
+    recent = first_recent(state, newest - REPEAT)
+    position = find_question(state, key, recent if ts == newest else i64(state + ASKED_TAIL))
+    place = question_at(state, position)
+    if position == 0 or i64(place + 8) < newest - KEEP:
+        if ts >= newest - KEEP:
             remember_question(state, key, ts)
         return 1
     before = i64(place + 8)
     if ts > before:
-        if 2 * back <= known:  # else it would hold the ring's end up
+        n = i64(state + ASKED_N)
+        if 2 * (n - position) <= n - recent:  # else it would hold up the end of what is recent, and the ring's
             put64(place + 8, ts)
         else:
             remember_question(state, key, ts)
     return ts - before > REPEAT or before - ts > REPEAT
+
+
+@part
+def first_recent(state: int, since: int) -> int:
+    """Position of the first question of the ring asked since then, or later; `since` never goes back."""
+    n = i64(state + ASKED_N)
+    recent = max(i64(state + ASKED_RECENT), i64(state + ASKED_TAIL))
+    while recent < n and i64(question_at(state, recent) + 8) < since:
+        recent += 1
+    put64(state + ASKED_RECENT, recent)
+    return recent
 
 
 @part

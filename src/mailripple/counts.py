@@ -154,24 +154,18 @@ class Cells:
     totals: npt.NDArray[Any] | None = None
     chosen: tuple[frozenset[int], npt.NDArray[Any]] | None = None
 
-    def append(self, rows: npt.NDArray[Any]) -> None:
-        """Take rows in; they must not change any more."""
-        if len(rows):
+    def append(self, rows: npt.NDArray[Any]) -> bool:
+        """Take rows in.  True if they are in this table's file now; if not, they must not change any more."""
+        self.rows += len(rows)
+        self.totals = self.chosen = None
+        if self.held + len(rows) <= self.budget:
             self.memory.append(rows)
-            self.rows += len(rows)
             self.held += len(rows)
-            self.totals = self.chosen = None
-        if self.held > self.budget:
-            self._spill()
-
-    def _spill(self) -> None:
-        """Write what is in memory to this table's file."""
+            return False
         if not self.spilled:
             self.spilled.append(Spill())
-        for part in self.memory:
-            self.spilled[0].file.write(np.ascontiguousarray(part).view(np.uint8).data)
-        self.memory.clear()
-        self.held = 0
+        self.spilled[0].file.write(np.ascontiguousarray(rows).view(np.uint8).data)
+        return True
 
     def packed(self, size: int = 1 << 15) -> Iterator[npt.NDArray[Any]]:
         """All rows as they are kept (dtype PACKED), in pieces; one that was read holds until the next is asked for."""
@@ -218,6 +212,11 @@ def _together(parts: Sequence[Cells]) -> Cells:
     return Cells(memory, spilled, sum(p.rows for p in parts), held=sum(p.held for p in parts))
 
 
+def cells_of(size: int) -> npt.NDArray[Any]:
+    """Room for `size` cells (dtype PACKED); each lies within one cache line."""
+    return table_of(size, PACKED.itemsize // 8).view(PACKED).reshape(size)
+
+
 @once
 def kernels() -> Kernels:
     """The counting kernels, compiled or loaded once a process."""
@@ -235,7 +234,7 @@ class Counter:
         self._rows(rows)
         self._most_slots = max(2 * cells, _INDEX_SLOTS)
         self._index(_INDEX_SLOTS)
-        self._out(max(cells, 2 * kernel.ROOM))
+        self._out(cells_of(max(cells, 2 * kernel.ROOM)))
         self._state[kernel.ASKED_N >> 3] = self._state[kernel.ASKED_TAIL >> 3] = 1
         self._questions(_QUESTIONS)
         self._own(kernel.PAIRS, table_of(1 << 12, 2), (1 << 12) - 1)
@@ -288,8 +287,8 @@ class Counter:
     def _take(self) -> None:
         """Take the cells that the kernel made, and give it room for more."""
         full = self._keep[kernel.OUT]
-        self.cells.append(full[: self._word(kernel.OUT_N)])
-        self._out(len(full))
+        written = self.cells.append(full[: self._word(kernel.OUT_N)])
+        self._out(full if written else cells_of(len(full)))
 
     def _index(self, slots: int) -> None:
         """An empty index; entities of the window that come again have a second cell."""
@@ -300,10 +299,9 @@ class Counter:
         self._state[kernel.INDEX_N >> 3] = 0
         self._state[kernel.FIRST >> 3] = 0
 
-    def _out(self, size: int) -> None:
-        """Room for `size` cells; the index, which points into the room before, becomes empty."""
-        cells = table_of(size, PACKED.itemsize // 8).view(PACKED).reshape(size)  # a cell lies within one cache line
-        self._own(kernel.OUT, cells, size)
+    def _out(self, room: npt.NDArray[Any]) -> None:
+        """Room for cells (dtype PACKED); the index, which points into the room before, becomes empty."""
+        self._own(kernel.OUT, room, len(room))
         self._state[kernel.OUT_N >> 3] = 0
         self._index(self._word(kernel.INDEX_MASK) + 1)
 

@@ -44,6 +44,10 @@ class Block:
             with contextlib.suppress(OSError):  # a kernel without large pages
                 self._map.madvise(mmap.MADV_HUGEPAGE)
 
+    def last(self, byte: bytes, begin: int, end: int) -> int:
+        """Index of the last such byte in [begin, end), -1 if there is none; nothing is copied to look for it."""
+        return self._map.rfind(byte, begin, end)
+
     def grow(self, size: int) -> None:
         """More bytes; the new ones are zeros."""
         old = self._map

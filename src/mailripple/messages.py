@@ -89,11 +89,11 @@ class Stitcher:
                 self._sweep()
 
     def _sweep(self) -> None:
-        """Forget what is finished; make a table larger that is still more than a quarter full."""
+        """Forget what is finished; make a table larger that is still more than three eighths full."""
+        state = self._state.ctypes.data
         for table in _TABLES:
             slots = len(self._tables[table])
-            used = int(self._state[(table >> 3) + 2])
-            if 2 * used > slots - 1 and 4 * self._kernels.sweep(self._state.ctypes.data, table) > slots:
+            if self._kernels.is_crowded(state, table) and 8 * self._kernels.sweep(state, table) > 3 * slots:
                 self._own(table, widened(self._tables.pop(table), self._kernels))
 
     def close(self) -> None:

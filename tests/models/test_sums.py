@@ -6,17 +6,18 @@ import numpy as np
 
 from mailripple.models import lookups_kernel, sums_kernel
 from mailripple.models.sums import Sums, kernels, lines_of
+from mailripple.parse import layout as L
 
 
 def test_tables_grow_with_their_subjects() -> None:
     """A thousand subjects and their pairs fit into tables that began with 16 slots, each once."""
     sums = Sums(lookups_kernel.STATE_WORDS, 16)
-    rows = np.zeros((6, 3000), np.int64)
-    rows[0] = np.arange(3000) + 1
-    rows[2] = np.arange(3000) % 1000 + 1
-    rows[3] = np.arange(3000)
-    rows[4] = lookups_kernel.EXCHANGER
-    sums.run(kernels().fold_lookups, rows)
+    events = np.zeros((len(L.COLUMNS), 3000), np.int64)
+    events[L.COL["ts"]] = np.arange(3000) + 1
+    events[L.COL["client"]] = np.arange(3000) % 1000 + 1
+    events[L.COL["name"]] = np.arange(3000)
+    events[L.COL["code"]] = lookups_kernel.MX << 16
+    sums.run(kernels().fold_lookups, events)
     assert sorted(sums.rows()[:, sums_kernel.X_KEY >> 3].tolist()) == list(range(1, 1001))
     assert set(sums.rows()[:, lookups_kernel.X_NAMES >> 3].tolist()) == {3}
 

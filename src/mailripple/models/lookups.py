@@ -16,10 +16,6 @@ import numpy.typing as npt
 from mailripple.models import lookups_kernel as kernel
 from mailripple.models import sums_kernel
 from mailripple.models.sums import Field, Sums, kernels, moment, nats, told, whole
-from mailripple.parse import layout as L
-from mailripple.tables import QTYPES
-
-_MX = QTYPES.index("MX")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +84,7 @@ class Lookups:
 
     def step(self, columns: npt.NDArray[np.int64]) -> None:
         """Fold questions (14, n) in, as `Askers.questions` gives them, in the order (ts, order)."""
-        rows = np.empty((6, columns.shape[1]), np.int64)
-        for i, name in ((0, "ts"), (1, "line"), (2, "client"), (5, "name")):
-            rows[i] = columns[L.COL[name]]
-        code = columns[L.COL["code"]]
-        guessed = code >> 24 & 15 == L.GUESSED
-        rows[3] = np.where(guessed, columns[L.COL["link"]], rows[5])
-        address = kernel.ADDRESS + np.where(guessed, kernel.GUESS, 0)
-        rows[4] = np.where(code >> 16 & 0xFF == _MX, kernel.EXCHANGER, address)
-        self._sums.run(kernels().fold_lookups, rows)
+        self._sums.run(kernels().fold_lookups, columns)
 
     def scores(self) -> list[LookupScore]:
         """All clients that asked for two names or more, in the order of their keys."""

@@ -71,13 +71,17 @@ from mailripple.models.sums_kernel import (
     seen,
     subject_of,
 )
+from mailripple.parse import layout as L
 from mailripple.parse.native import entry, i64, part, prefetch, put64
 from mailripple.slots_kernel import place_of
+from mailripple.tables import QTYPES
 
 STATE_WORDS = 7
-#: Rows: time, order, client, name (of a guess: the domain), which question it was (bits), and the name as it was asked.
-R_TS, R_ORDER, R_CLIENT, R_NAME, R_ASKED, R_ADDRESS = range(6)
+C_TS, C_LINE, C_CODE, C_CLIENT = L.COL["ts"], L.COL["line"], L.COL["code"], L.COL["client"]
+C_NAME, C_LINK = L.COL["name"], L.COL["link"]
+#: Which question it is, as bits: one for an exchanger, for an address of a guessed one, for any address.
 EXCHANGER, GUESS, ADDRESS = 1, 2, 4
+MX = QTYPES.index("MX")
 X_NAMES, X_SINCE, X_SINCE_NAMES = X_OWN, X_OWN + 8, X_OWN + 16
 X_S = X_OWN + 24
 X_R = X_S + 8 * STREAMS
@@ -306,11 +310,26 @@ def follow(state: int, client: int, name: int, ts: int) -> int:
 
 
 @part
-def take_name(state: int, row: int, stride: int, asked: int) -> int:
+def question_of(col: int, stride: int) -> int:
+    """Which question it is."""
+    code = i64(col + C_CODE * stride)
+    if (code >> 16) & 0xFF == MX:
+        return EXCHANGER
+    return ADDRESS | GUESS if (code >> 24) & 15 == L.GUESSED else ADDRESS
+
+
+@part
+def name_of(col: int, stride: int, asked: int) -> int:
+    """The name whose exchanger is asked for; of a guess the domain."""
+    return i64(col + (C_LINK if asked & GUESS else C_NAME) * stride)
+
+
+@part
+def take_name(state: int, col: int, stride: int, asked: int) -> int:
     """A question for the exchanger of a name, or a guess at it."""
-    ts = i64(row)
-    client = i64(row + R_CLIENT * stride)
-    name = i64(row + R_NAME * stride)
+    ts = i64(col + C_TS * stride)
+    client = i64(col + C_CLIENT * stride)
+    name = name_of(col, stride, asked)
     key = join_keys(client, asked)
     subject = find_entry(state, SUBJECTS, SUBJECT, key)
     pair = pair_of(state, join_keys(key, name), ts, FOR_WEEK)
@@ -332,37 +351,41 @@ def take_name(state: int, row: int, stride: int, asked: int) -> int:
     weight = weigh(subject, max(ts - last, 0) // SECOND, ts)
     put64(subject + X_OPEN, name if asked == EXCHANGER else 0)
     judge_names(subject, ts)
-    return keep_line(subject, weight, i64(row + R_ORDER * stride))
+    return keep_line(subject, weight, i64(col + C_LINE * stride))
 
 
 @part
-def fetch_question(state: int, row: int, stride: int) -> int:
+def fetch_question(state: int, col: int, stride: int) -> int:
     """Ask for the places of a later question's subject and pairs: the tables are larger than the cache."""
-    asked = i64(row + R_ASKED * stride)
-    client = i64(row + R_CLIENT * stride)
+    asked = question_of(col, stride)
+    client = i64(col + C_CLIENT * stride)
     if asked & ADDRESS:
         prefetch(place_of(state, SUBJECTS, SUBJECT, join_keys(client, EXCHANGER)))
     if asked & (EXCHANGER | GUESS):
         key = join_keys(client, asked & (EXCHANGER | GUESS))
         prefetch(place_of(state, SUBJECTS, SUBJECT, key))
         prefetch(place_of(state, PAIRS, PAIR, join_keys(key, FIRST)))
-        prefetch(place_of(state, PAIRS, PAIR, join_keys(key, i64(row + R_NAME * stride))))
+        prefetch(place_of(state, PAIRS, PAIR, join_keys(key, name_of(col, stride, asked))))
     return 0
 
 
 @entry
-def fold_lookups(state: int, rows: int, stride: int, begin: int, end: int) -> int:
-    """Fold the questions [begin, end) in; the number of the first one that must wait for room."""
+def fold_lookups(state: int, cols: int, stride: int, begin: int, end: int) -> int:
+    """Fold the questions [begin, end) in; the number of the first one that must wait for room.
+
+    Columns as in `Events`, `stride` bytes apart.
+    """
     for n in range(begin, end):
-        row = rows + 8 * n
+        col = cols + 8 * n
         if n + AHEAD < end:
-            fetch_question(state, row + 8 * AHEAD, stride)
+            fetch_question(state, col + 8 * AHEAD, stride)
         if full(state, SUBJECTS, 1) or full(state, PAIRS, 2):
             return n
-        put64(state + NOW, max(i64(state + NOW), i64(row)))
-        asked = i64(row + R_ASKED * stride)
+        ts = i64(col + C_TS * stride)
+        put64(state + NOW, max(i64(state + NOW), ts))
+        asked = question_of(col, stride)
         if asked & ADDRESS:
-            follow(state, i64(row + R_CLIENT * stride), i64(row + R_ADDRESS * stride), i64(row))
+            follow(state, i64(col + C_CLIENT * stride), i64(col + C_NAME * stride), ts)
         if asked & (EXCHANGER | GUESS):
-            take_name(state, row, stride, asked & (EXCHANGER | GUESS))
+            take_name(state, col, stride, asked & (EXCHANGER | GUESS))
     return end

@@ -45,6 +45,7 @@ class Sums:
     ) -> None:
         """Fold all rows in; where the kernel stops, `stopped` is told the row, and tables that are too full grow."""
         n, at = columns.shape[1], 0
+        assert n <= 1 or columns.strides[1] == 8
         while at < n:
             at = fold(self.state.ctypes.data, columns.ctypes.data, columns.strides[0], at, n)
             if at < n:
@@ -61,7 +62,7 @@ class Sums:
             if table == kernel.PAIRS:
                 kernels().forget_pairs(state)
             needed = int(self.state[(table >> 3) + 2])
-            parts = 3 if table == kernel.SUBJECTS else 5
+            parts = 3 if table == kernel.SUBJECTS else 4
             while 2 * len(self._tables[table]) < parts * needed + 64:  # room for the next rows in small tables too
                 self._own(table, widened(self._tables.pop(table), kernels()))
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mailripple.errors import InputError
-from mailripple.memory import zeros
+from mailripple.memory import Block, block_of, zeros
 from mailripple.sources.codec import open_stream
 from mailripple.sources.discover import Source
 from mailripple.sources.raw import RawFile, Stream
@@ -27,7 +27,7 @@ MAX_LINE = 65536
 _BUFFER = PAD + CHUNK + MAX_LINE + 2 + PAD
 _NEWLINE = 10
 _ZEROS = bytes(PAD)
-# Where the last newline is looked for first: log lines are far shorter, and a slice of 4 KiB costs nothing.
+# Where there is no newline so far, at least so much is read before it is looked for again.
 _NEAR = 4096
 
 
@@ -84,8 +84,8 @@ class ChunkReader:
 
     A last line without newline gets one.  A line longer than `max_line` is delivered as its first `max_line + 1`
     bytes and a newline, the rest is dropped; it then is the last line of its chunk, so that offsets stay true.  The
-    same bytes come out for every `size`.  No buffer is in use besides those of the chunks that the caller holds, and one
-    that is given back is the next to be filled: it is still in the processor's cache.
+    same bytes come out for every `size`.  No buffer is in use besides those that the caller holds, and one that is
+    given back is the next to be filled: it may still be in the processor's cache.
 
     Attributes:
         damage: after the end, what is wrong with the archive, or None.
@@ -184,15 +184,15 @@ class ChunkReader:
     def _cut(self) -> Chunk | None:
         """The next chunk; None at the end."""
         buffer = self._pool.take()
-        view = buffer.data
+        view, block = buffer.data, block_of(buffer)
         if self._dropping:
             self._drop(view)
-        have = self._fill(view)
+        have = self._fill(view, block)
         if not have:
             self._pool.give(buffer)
             return None
         offset = self._offset
-        end = self._lines(view, PAD + have)
+        end = self._lines(view, block, PAD + have)
         view[end : end + PAD] = _ZEROS
         chunk = Chunk(self._number, offset, buffer, PAD, end - PAD, index=self._index, pool=self._pool)
         self._index += 1
@@ -211,8 +211,11 @@ class ChunkReader:
             self._failure, self._eof = error, True
         return begin
 
-    def _fill(self, view: memoryview) -> int:
-        """Puts the carried bytes and new ones into `view` from PAD on, at least one line; how many there are."""
+    def _fill(self, view: memoryview, block: Block) -> int:
+        """Puts the carried bytes and new ones into `view` from PAD on, at least one line; how many there are.
+
+        `block` is where the bytes of `view` lie.
+        """
         have = len(self._carry)
         end = PAD + have
         view[PAD:end] = self._carry
@@ -220,20 +223,20 @@ class ChunkReader:
         goal = min(limit, end + self._size)
         while True:
             end = self._read(view, end, goal)
-            if self._eof or goal == limit or _last_newline(view, PAD, end) >= 0:
+            if self._eof or goal == limit or block.last(b"\n", PAD, end) >= 0:
                 return end - PAD
             goal = min(limit, goal + max(self._size, _NEAR))
 
-    def _lines(self, view: memoryview, end: int) -> int:
+    def _lines(self, view: memoryview, block: Block, end: int) -> int:
         """Decides where the chunk in `view[PAD:end]` ends and keeps the rest; the index after the final newline."""
         line = PAD
         # From window to window, not line to line: that a newline lies in every `span` bytes is all there is to know.
         while end - line >= self._span:
-            newline = _last_newline(view, line, line + self._span)
+            newline = block.last(b"\n", line, line + self._span)
             if newline < 0:
                 return self._shorten(view, line, end)
             line = newline + 1
-        stop = _last_newline(view, line, end) + 1 or line
+        stop = block.last(b"\n", line, end) + 1 or line
         if self._eof and stop < end:
             view[end] = _NEWLINE
             stop = end + 1
@@ -265,16 +268,6 @@ class ChunkReader:
             self.dropped += gone
             self._carry = part[gone + 1 :]
             self._offset += len(part) - len(self._carry)
-
-
-def _last_newline(view: memoryview, begin: int, end: int) -> int:
-    """Index of the last newline in `view[begin:end]`, -1 if there is none."""
-    near = max(begin, end - _NEAR)
-    at = bytes(view[near:end]).rfind(b"\n")
-    if at >= 0:
-        return near + at
-    at = bytes(view[begin:near]).rfind(b"\n")
-    return begin + at if at >= 0 else -1
 
 
 def head(source: Source, size: int = 65536) -> bytes:
