@@ -78,7 +78,7 @@ def choose_questions(state: int, cols: int, stride: int, begin: int, end: int, p
 
 @entry
 def forget_clients(state: int) -> int:
-    """Sweep those out who are forgotten; how many are left."""
+    """Sweep those out who are forgotten."""
     oldest = i64(state + NOW) - KEEP + 1
     kept = forget_before(i64(state + CLIENTS), CLIENT, i64(state + CLIENTS_MASK), oldest)
     return put64(state + CLIENTS_N, kept)

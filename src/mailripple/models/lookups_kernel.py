@@ -76,7 +76,7 @@ from mailripple.parse.native import entry, i64, part, prefetch, put64
 from mailripple.slots_kernel import place_of
 from mailripple.tables import QTYPES
 
-STATE_WORDS = 7
+STATE_WORDS = 10
 C_TS, C_LINE, C_CODE, C_CLIENT = L.COL["ts"], L.COL["line"], L.COL["code"], L.COL["client"]
 C_NAME, C_LINK = L.COL["name"], L.COL["link"]
 #: Which question it is, as bits: one for an exchanger, for an address of a guessed one, for any address.

@@ -1,8 +1,8 @@
 """Kernel of `models.senders`: evidence that a host or account sends mass mail, message by message.
 
 The unit is a message and recipient domain with its first final outcome (`layout.F_FINAL`).  `sums_kernel` holds the
-tables: subjects are hosts and accounts; pairs are (subject, domain) and (subject, sender) seen, and (subject, sender,
-hour) with its units and failures.
+tables: subjects are hosts and accounts; pairs are (subject, domain) and (subject, sender) seen; hours are (subject,
+sender, hour) with its units and failures.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from mailripple.models.sums_kernel import (
     AHEAD,
     FOR_HOURS,
     FOR_LONG,
+    HOURS,
     LIMIT,
     NOW,
     PAIR,
@@ -49,8 +50,8 @@ from mailripple.parse.native import entry, i64, part, prefetch, put64, shr
 from mailripple.slots_kernel import place_of
 
 #: The state block behind the tables: the site's failure rate, when the next lesson is due, the null sender.
-THETA, NEXT_DAY, NULL_SENDER = 56, 64, 72
-STATE_WORDS = 10
+THETA, NEXT_DAY, NULL_SENDER = 80, 88, 96
+STATE_WORDS = 13
 #: Rows of `messages.Attempts`.
 R_TS, R_ORDER, R_SERVER, R_QUEUE, R_CLIENT, R_ACCOUNT = range(6)
 R_SENDER, R_DOMAIN, R_FIRST, R_STATUS, R_DSN, R_FINAL = range(6, 12)
@@ -416,7 +417,7 @@ def fetch_unit(state: int, row: int, stride: int) -> int:
     prefetch(place_of(state, PAIRS, PAIR, join_keys(join_keys(key, i64(row + R_DOMAIN * stride)), 1)))
     sender = join_keys(key, i64(row + R_SENDER * stride))
     prefetch(place_of(state, PAIRS, PAIR, join_keys(sender, 2)))
-    return prefetch(place_of(state, PAIRS, PAIR, join_keys(sender, i64(row) // MAILING + 3)))
+    return prefetch(place_of(state, HOURS, PAIR, join_keys(sender, i64(row) // MAILING + 3)))
 
 
 @entry
@@ -429,7 +430,9 @@ def fold_attempts(state: int, rows: int, stride: int, begin: int, end: int) -> i
         row = rows + 8 * n
         if n + AHEAD < end:
             fetch_unit(state, row + 8 * AHEAD, stride)
-        if i64(row) >= i64(state + NEXT_DAY) or full(state, SUBJECTS, 2) or full(state, PAIRS, 8):
+        if i64(row) >= i64(state + NEXT_DAY) or full(state, SUBJECTS, 2):
+            return n
+        if full(state, PAIRS, 8) or full(state, HOURS, 8):
             return n
         put64(state + NOW, max(i64(state + NOW), i64(row)))
         if i64(row + R_SENDER * stride) == i64(state + NULL_SENDER):

@@ -15,7 +15,7 @@ from mailripple.parse import text
 from mailripple.parse.build import Kernels, once
 from mailripple.slots import table_of, widened
 
-_SIZES = {kernel.SUBJECTS: kernel.SUBJECT // 8, kernel.PAIRS: kernel.PAIR // 8}
+_SIZES = {kernel.SUBJECTS: kernel.SUBJECT // 8, kernel.PAIRS: kernel.PAIR // 8, kernel.HOURS: kernel.PAIR // 8}
 
 
 @once
@@ -59,8 +59,8 @@ class Sums:
         for table in _SIZES:
             if not kernels().is_full(state, table, 8):
                 continue
-            if table == kernel.PAIRS:
-                kernels().forget_pairs(state)
+            if table != kernel.SUBJECTS:
+                kernels().forget_pairs(state, table)
             needed = int(self.state[(table >> 3) + 2])
             parts = 3 if table == kernel.SUBJECTS else 4
             while 2 * len(self._tables[table]) < parts * needed + 64:  # room for the next rows in small tables too

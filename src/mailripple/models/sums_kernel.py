@@ -1,9 +1,10 @@
 """Kernel: the tables and the running sums that the scores of hosts are kept in.
 
-Two open hash tables, each with a key in the first word of a slot:
+Three open hash tables, each with a key in the first word of a slot:
 
     subjects    host, account or DNS client -> its running sums, 64 words
     pairs       what a subject has seen, when last, and for how long that is remembered: 2 words, for they are many
+    hours       the same of what is remembered for hours only: it comes and goes, and stays in the processor's cache
 
 An entry that has had its time is as good as gone before it is swept out: results do not depend on the tables' sizes.
 Evidence is a likelihood ratio a step, kept as a CUSUM `S = max(S, 0) + log e` (Page 1954; it decides when) and as a
@@ -18,7 +19,7 @@ from mailripple.parse.native import entry, i64, part, put64
 from mailripple.slots_kernel import empty, find, first_free, settle
 
 #: The state block: address, mask and used slots of each table; then the latest time.
-SUBJECTS, PAIRS, NOW = 0, 24, 48
+SUBJECTS, PAIRS, HOURS, NOW = 0, 24, 48, 72
 SUBJECT, PAIR = 512, 16
 #: A pair's second word: minute when it was last seen (0: it is forgotten) << 36, place in `KEEPS` << 34, units << 17,
 #: failures; both count no further than MOST_COUNT.
@@ -56,11 +57,12 @@ def forgotten(slot: int, ts: int) -> int:
 @part
 def pair_of(state: int, key: int, ts: int, keep: int) -> int:
     """The key's pair, made if it is not known or forgotten (then not seen, counts 0); `keep` a place in `KEEPS`."""
-    slot = find_entry(state, PAIRS, PAIR, key)
+    table = HOURS if keep == FOR_HOURS else PAIRS
+    slot = find_entry(state, table, PAIR, key)
     if i64(slot) == 0:
         put64(slot, key)
         put64(slot + P_WORD, keep << P_KEEP)
-        put64(state + PAIRS + 16, i64(state + PAIRS + 16) + 1)
+        put64(state + table + 16, i64(state + table + 16) + 1)
     elif forgotten(slot, ts):
         put64(slot + P_WORD, keep << P_KEEP)
     return slot
@@ -189,9 +191,9 @@ def keep_sure(subject: int, log_r: int) -> int:
 def full(state: int, table: int, room: int) -> int:
     """True if so many more rows are too many: subjects, which are large, fill three quarters of their table, pairs five
     eighths."""
-    if table == PAIRS:
-        return 8 * (i64(state + table + 16) + room) > 5 * i64(state + table + 8)
-    return 4 * (i64(state + table + 16) + room) > 3 * i64(state + table + 8)
+    if table == SUBJECTS:
+        return 4 * (i64(state + table + 16) + room) > 3 * i64(state + table + 8)
+    return 8 * (i64(state + table + 16) + room) > 5 * i64(state + table + 8)
 
 
 @entry
@@ -201,10 +203,10 @@ def is_full(state: int, table: int, room: int) -> int:
 
 
 @entry
-def forget_pairs(state: int) -> int:
-    """Sweep the pairs that are long past out; how many are left.  At least one slot must be empty."""
-    base = i64(state + PAIRS)
-    mask = i64(state + PAIRS + 8)
+def forget_pairs(state: int, table: int) -> int:
+    """Sweep what is long past out of the pairs or hours.  At least one slot must be empty."""
+    base = i64(state + table)
+    mask = i64(state + table + 8)
     first = first_free(base, PAIR)
     kept = 0
     for k in range(first + 1, first + mask + 1):
@@ -216,4 +218,4 @@ def forget_pairs(state: int) -> int:
         else:
             settle(base, PAIR, mask, k & mask)
             kept += 1
-    return put64(state + PAIRS + 16, kept)
+    return put64(state + table + 16, kept)
