@@ -198,6 +198,18 @@ def test_one_question_again_and_again_takes_no_memory() -> None:
     assert counter.counts().total("dns.lookup") == 7
 
 
+@pytest.mark.parametrize("qtype", ["MX", "PTR"])
+def test_pairs_are_kept_while_their_table_grows(qtype: str) -> None:
+    """Of thirty thousand questions, each asked twice, every pair of client and name comes out once."""
+    n = 30_000
+    one = columns_of([Event("dns.query", START, client="192.0.2.7", name="d.example", qtype=qtype)])
+    columns = np.ascontiguousarray(np.repeat(one, 2 * n, axis=1))
+    columns[L.COL["client"]], columns[L.COL["name"]] = 1 + np.arange(2 * n) % n // 3, 1 + np.arange(2 * n) % n
+    pairs = counted(columns, (1000,)).pairs
+    kind = 1 if qtype == "MX" else 2
+    assert sorted(pairs.tolist()) == sorted([1 + k // 3, 1 + k, kind] for k in range(n))
+
+
 def test_records_without_a_time_are_counted_apart() -> None:
     """What has no time counts in the totals and in no window."""
     counts = counted(columns_of([Event("pop.login", None, client="192.0.2.9", account="ann")] * 3))

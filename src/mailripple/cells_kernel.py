@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from mailripple.parse.native import add8, entry, i64, mulmix, part, prefetch, put8, put32, put64, shr, u8, u32
 from mailripple.parse.text import K1, K2
+from mailripple.slots_kernel import empty, first_free
 
 # words of the state block
 SERVERS, SERVERS_MASK, SERVERS_N, ROWS, ROWS_CAP, LAST_SERVER, LAST_MINUTE, LAST_ROW = range(0, 64, 8)
@@ -24,6 +25,7 @@ BATCH = 64
 #: Cells that a batch can make at most: a message of 2**20 recipients fills 19 of its client and 19 of its account.
 ROOM = 48 * BATCH
 CELL = 32
+PAIR = 16
 #: What a counter of a cell holds at most; the bit of a cell's tag, beside its kind, that makes it a heavy one.
 MOST, HEAVY, HEAVY_BITS = 255, 128, 8
 TOTAL = 80
@@ -237,20 +239,33 @@ def rebuild_servers(state: int, table: int, mask: int) -> int:
     return 0
 
 
+@part
+def pair_home(client: int, name: int, mask: int) -> int:
+    """Number of the slot where a pair belongs; `name` below zero where it was asked for by PTR."""
+    return asked_home(mix(client, max(name, -name)), mask)
+
+
+@part
+def asked_home(asked: int, mask: int) -> int:
+    """Number of the slot where a pair of client and name (mixed) belongs."""
+    return shr(asked, 3) & mask
+
+
 @entry
-def rebuild_pairs(state: int, table: int, mask: int) -> int:
-    """Copy the pairs into a larger table."""
-    old = i64(state + PAIRS)
-    for k in range(i64(state + PAIRS_MASK) + 1):
-        client = i64(old + 16 * k)
-        name = i64(old + 16 * k + 8)
+def widen_pairs(pairs: int, mask: int) -> int:
+    """Make the table twice as large where it stands; see `slots_kernel.widen`, whose keys are single words."""
+    first = first_free(pairs, PAIR)
+    for k in range(first + 1, first + mask + 1):
+        here = k & mask
+        slot = pairs + PAIR * here
+        client = i64(slot)
+        name = i64(slot + 8)
         if client == 0:
             continue
-        at = shr(mix(client, max(name, -name)), 3) & mask
-        while i64(table + 16 * at) != 0:
-            at = (at + 1) & mask
-        put64(table + 16 * at, client)
-        put64(table + 16 * at + 8, name)
-    put64(state + PAIRS, table)
-    put64(state + PAIRS_MASK, mask)
+        at = pair_home(client, name, 2 * mask + 1)
+        while at != here and i64(pairs + PAIR * at) != 0:
+            at = (at + 1) & (2 * mask + 1)
+        empty(slot, PAIR)
+        put64(pairs + PAIR * at, client)
+        put64(pairs + PAIR * at + 8, name)
     return 0

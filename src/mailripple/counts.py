@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mailripple import asked_kernel, counts_kernel
+from mailripple import asked_kernel, counts_kernel, slots_kernel
 from mailripple import cells_kernel as kernel
 from mailripple.memory import zeros
 from mailripple.parse import text
 from mailripple.parse.build import Kernels, once
-from mailripple.slots import table_of
+from mailripple.slots import doubled, table_of
 from mailripple.tables import QTYPES
 
 IntArray = npt.NDArray[np.int64]
@@ -220,7 +220,7 @@ def cells_of(size: int) -> npt.NDArray[Any]:
 @once
 def kernels() -> Kernels:
     """The counting kernels, compiled or loaded once a process."""
-    return Kernels([text, kernel, asked_kernel, counts_kernel])
+    return Kernels([text, slots_kernel, kernel, asked_kernel, counts_kernel])
 
 
 class Counter:
@@ -281,7 +281,7 @@ class Counter:
             self._index(min(4 * (self._word(kernel.INDEX_MASK) + 1), self._most_slots))
         if self._word(kernel.ASKED_N) - self._word(kernel.ASKED_TAIL) + kernel.BATCH > self._word(kernel.ASKED_MASK):
             self._questions(2 * (self._word(kernel.ASKED_MASK) + 1))
-        if 2 * self._word(kernel.PAIRS_N) > self._word(kernel.PAIRS_MASK):
+        if 8 * self._word(kernel.PAIRS_N) > 5 * self._word(kernel.PAIRS_MASK):
             self._grow_pairs()
 
     def _take(self) -> None:
@@ -313,13 +313,16 @@ class Counter:
         self._keep[kernel.ASKED], self._keep[kernel.HEADS] = ring, heads
 
     def _grow_pairs(self) -> None:
-        size = 2 * len(self._keep[kernel.PAIRS])
-        if size > 1 << 22:
+        """Make the table of pairs larger; beyond 4 Mi slots no new ones are taken in."""
+        pairs = self._keep.pop(kernel.PAIRS)
+        slots = len(pairs)
+        if slots >= 1 << 22:
             self._state[kernel.PAIRS_FULL >> 3] = 1
+            self._own(kernel.PAIRS, pairs)
             return
-        new = table_of(size, 2)
-        self._kernels.rebuild_pairs(self._state.ctypes.data, new.ctypes.data, size - 1)
-        self._keep[kernel.PAIRS] = new
+        wider = doubled(pairs)
+        self._kernels.widen_pairs(wider.ctypes.data, slots - 1)
+        self._own(kernel.PAIRS, wider, 2 * slots - 1)
 
     def counts(self) -> Counts:
         """What was counted so far."""

@@ -12,6 +12,7 @@ from mailripple.cells_kernel import (
     MOST,
     OUT_CAP,
     OUT_N,
+    PAIR,
     PAIRS,
     PAIRS_FULL,
     PAIRS_MASK,
@@ -20,6 +21,7 @@ from mailripple.cells_kernel import (
     ROWS_CAP,
     SERVERS_N,
     add,
+    asked_home,
     bump,
     cell_of,
     entity_cell,
@@ -29,7 +31,7 @@ from mailripple.cells_kernel import (
     turn_window,
 )
 from mailripple.parse import layout as L
-from mailripple.parse.native import entry, i64, part, prefetch, put8, put64, shr, u8
+from mailripple.parse.native import entry, i64, part, prefetch, put8, put64, u8
 from mailripple.parse.text import K3
 
 # server metrics (indices into METRIC_NAMES of counts.py)
@@ -88,8 +90,8 @@ C_ACCOUNT, C_COUNT, C_FLAGS = L.COL["account"], L.COL["count"], L.COL["flags"]
 
 @part
 def pair_place(state: int, asked: int) -> int:
-    """Number of the slot where a pair of client and name (mixed) is looked for first."""
-    return shr(asked, 3) & i64(state + PAIRS_MASK)
+    """Address of the slot where a pair of client and name (mixed) is looked for first."""
+    return i64(state + PAIRS) + PAIR * asked_home(asked, i64(state + PAIRS_MASK))
 
 
 @part
@@ -102,9 +104,9 @@ def note_pair(state: int, asked: int, client: int, name: int, kind: int) -> int:
     mask = i64(state + PAIRS_MASK)
     if kind == 2:
         name = -name
-    at = pair_place(state, asked)
+    at = asked_home(asked, mask)
     while True:
-        slot = table + 16 * at
+        slot = table + PAIR * at
         if i64(slot + 8) == name and i64(slot) == client:
             return 0
         if i64(slot) == 0:
@@ -116,6 +118,12 @@ def note_pair(state: int, asked: int, client: int, name: int, kind: int) -> int:
     put64(slot + 8, name)
     put64(state + PAIRS_N, i64(state + PAIRS_N) + 1)
     return 0
+
+
+@part
+def pairs_crowded(state: int) -> int:
+    """True if the table of pairs is more than five eighths full."""
+    return 8 * i64(state + PAIRS_N) > 5 * i64(state + PAIRS_MASK)
 
 
 @part
@@ -185,7 +193,7 @@ def fetch_ahead(state: int, col: int, stride: int) -> int:
     asked = mix(client, i64(col + C_NAME * stride))
     prefetch(head(state, question(asked, i64(col + C_SERVER * stride), qtype)))
     if qtype == 3 or qtype == 4:
-        prefetch(i64(state + PAIRS) + 16 * pair_place(state, asked))
+        prefetch(pair_place(state, asked))
     return 0
 
 
@@ -336,7 +344,7 @@ def full(state: int) -> int:
         return 1
     if 2 * i64(state + INDEX_N) > i64(state + INDEX_MASK) or forget_questions(state) + BATCH > i64(state + ASKED_MASK):
         return 1
-    return i64(state + PAIRS_FULL) == 0 and 2 * i64(state + PAIRS_N) > i64(state + PAIRS_MASK)
+    return i64(state + PAIRS_FULL) == 0 and pairs_crowded(state)
 
 
 @entry

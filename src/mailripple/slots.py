@@ -14,14 +14,18 @@ def table_of(slots: int, words: int) -> npt.NDArray[np.int64]:
     return zeros((slots, words), np.int64)
 
 
-def widened(table: npt.NDArray[np.int64], kernels: Kernels) -> npt.NDArray[np.int64]:
-    """A table (slots, words) of `table_of` with twice as many slots; the one given is gone, as is what pointed to it.
-
-    `kernels` must have been built with `slots_kernel`.
-    """
+def doubled(table: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """A table (slots, words) of `table_of` with as many free slots behind it; the one given is gone, as is what pointed
+    to it.  Its entries are still where they were: a kernel must move them."""
     slots, words = table.shape
     block = block_of(table)
     block.grow(16 * slots * words)
-    moved = np.asarray(block).view(np.int64).reshape(2 * slots, words)
+    return np.asarray(block).view(np.int64).reshape(2 * slots, words)
+
+
+def widened(table: npt.NDArray[np.int64], kernels: Kernels) -> npt.NDArray[np.int64]:
+    """`doubled`, and every entry where it belongs then.  `kernels` must have been built with `slots_kernel`."""
+    slots, words = table.shape
+    moved = doubled(table)
     kernels.widen(moved.ctypes.data, 8 * words, slots - 1)
     return moved
