@@ -40,6 +40,7 @@ PROVED_BY = {
     "parse/choose_kernel": "test_choose",
     "parse/elements": "test_machine",
     "parse/keys": "test_machine",
+    "parse/vectors": "test_native",
     "messages_kernel": "test_messages",
     "slots_kernel": "test_slots",
     "messages_tables": "test_messages",

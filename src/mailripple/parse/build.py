@@ -80,7 +80,7 @@ def digest(modules: Sequence[ModuleType]) -> str:
     total = hashlib.sha256(f"{llvmlite.__version__} {llvm.get_host_cpu_name()}".encode())
     total.update(llvm.get_host_cpu_features().flatten().encode())
     here = Path(__file__).parent
-    for path in sorted({here / "native.py", here / "build.py", *sources_of(modules)}):
+    for path in sorted({here / "native.py", here / "vectors.py", here / "build.py", *sources_of(modules)}):
         total.update(path.read_bytes())
     return total.hexdigest()[:24]
 

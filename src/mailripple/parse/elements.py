@@ -60,11 +60,12 @@ def keep(ctx: int, slot: int, p: int, e: int) -> int:
 def literal_at(ctx: int, row: int, p: int, e: int) -> int:
     """Position behind the row's literal if it stands at p, else -1.  a, b: 8 bytes and mask; c: length; d: rest."""
     n = i64(row + 24)
-    if p + n > e or (i64(p) ^ i64(row + 8)) & i64(row + 16) != 0:
+    stop = position(p + n)
+    if stop > e or (i64(p) ^ i64(row + 8)) & i64(row + 16) != 0:
         return -1
     if n > 8 and not equal(p + 8, i64(ctx + L.LITS) + i64(row + 32), n - 8):
         return -1
-    return position(p + n)
+    return stop
 
 
 @part
@@ -165,11 +166,10 @@ def read_host(ctx: int, slot: int, p: int, e: int) -> int:
         return -1
     if stop == e:
         return p
-    bracket = find_byte(p, stop, 91)
-    if u8(stop - 1) == 58 or bracket > p:
+    if u8(stop - 1) == 58 or find_byte(p, stop, 91) > p:
         return p
     keep(ctx, slot, p, stop)
-    return stop + 1
+    return position(stop + 1)
 
 
 @part
@@ -308,10 +308,12 @@ def step_typed(ctx: int, op: int, row: int, p: int, e: int) -> int:
 @part
 def then(row: int, p: int, e: int) -> int:
     """Position behind the short literal that the compiler joined to an element, if it stands at p; else -1."""
-    n = i64(row + 24)
-    if p < 0 or p + n > e or (i64(p) ^ i64(row + 8)) & i64(row + 16) != 0:
+    if p < 0:
         return -1
-    return position(p + n)
+    stop = position(p + i64(row + 24))
+    if stop > e or (i64(p) ^ i64(row + 8)) & i64(row + 16) != 0:
+        return -1
+    return stop
 
 
 @part
@@ -382,4 +384,6 @@ def step_search(ctx: int, op: int, row: int, p: int, e: int) -> int:
             at = following
             following = find_text(at + 1, e, i64(ctx + L.LITS) + i64(row + 32), n)
     keep(ctx, slot, p, at)
-    return position(at + n if op == L.UNTIL else at)
+    if op == L.UNTIL:
+        return position(at + n)
+    return at

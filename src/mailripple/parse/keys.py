@@ -5,7 +5,7 @@ from __future__ import annotations
 from mailripple.parse import layout as L
 from mailripple.parse.elements import keep, read_addr, read_peer
 from mailripple.parse.emit import address_key, keep_address
-from mailripple.parse.native import ctz, eqmask, i64, part, put64, u8
+from mailripple.parse.native import ctz, eqmask, i64, inline, part, put64, u8
 from mailripple.parse.text import equal, find_text, skip_digits
 
 ROW_BYTES = 8 * L.ROW
@@ -63,7 +63,7 @@ def take_key(ctx: int, k: int, p: int, e: int) -> int:
     return read_key(ctx, k, p + i64(k + 24), e)
 
 
-@part
+@inline
 def behind(ctx: int, ends: int, n: int, p: int, e: int) -> int:
     """Start of the next key: behind the `, ` at or after p with which the terminator begins.  n 0: plain `, `."""
     if n <= 2:

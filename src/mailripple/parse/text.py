@@ -119,7 +119,9 @@ def hash_text(p: int, n: int, seed: int) -> int:
 
 @inline
 def hash_lower(p: int, n: int, seed: int) -> int:
-    """`hash_text` of the text in lower case."""
+    """`hash_text` of the text in lower case; 32 bytes at p must be readable.  Most names are written so."""
+    if n <= 32 and rangemask(p, 65, 90) & ((1 << n) - 1) == 0:
+        return hash_text(p, n, seed)
     h = seed ^ (n * K3)
     while n >= 8:
         h = mulmix(h ^ lower8(i64(p)), K1)
