@@ -198,6 +198,16 @@ def test_one_question_again_and_again_takes_no_memory() -> None:
     assert counter.counts().total("dns.lookup") == 7
 
 
+def test_a_question_asked_all_the_time_does_not_keep_the_others() -> None:
+    """Half an hour of a hundred questions a second, every other one the same: there is room for the others of 125 s."""
+    n = 180_000
+    names = np.where(np.arange(n) % 2, np.arange(n), 0)
+    counter = Counter()
+    counter.count(questions(names, START + np.arange(n) * 10_000))
+    assert len(counter._keep[kernel.ASKED]) == 1 << 13
+    assert counter.counts().total("dns.lookup") == 1 + n // 2
+
+
 @pytest.mark.parametrize("qtype", ["MX", "PTR"])
 def test_pairs_are_kept_while_their_table_grows(qtype: str) -> None:
     """Of thirty thousand questions, each asked twice, every pair of client and name comes out once."""

@@ -26,6 +26,17 @@ def test_what_was_written_is_kept_when_a_block_grows_and_the_rest_is_zero(size: 
     assert not grown[size:].any()
 
 
+def test_the_last_byte_of_a_kind_is_found_within_its_bounds() -> None:
+    """Of the newlines of a block the last before the end is told, none that lies at the end or before the beginning."""
+    block = Block(5000)
+    np.asarray(block)[[0, 70, 4999]] = 10
+    assert block.last(b"\n", 0, 5000) == 4999
+    assert block.last(b"\n", 0, 4999) == 70
+    assert block.last(b"\n", 70, 71) == 70
+    assert block.last(b"\n", 71, 4999) == -1
+    assert block.last(b"\n", 0, 0) == -1
+
+
 def test_an_array_keeps_its_block_alive() -> None:
     """Whoever holds a view of a view of an array of `zeros` holds the memory, though nobody holds the block."""
     view = zeros((1 << 10, 8), np.int64)[1:].T

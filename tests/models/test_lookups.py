@@ -30,7 +30,7 @@ from mailripple.models.gaps import (
 )
 from mailripple.models.logs import ONE
 from mailripple.models.lookups import WINDOW, Lookups, LookupScore, servers_meanwhile
-from mailripple.models.lookups_kernel import X_AGAIN
+from mailripple.models.lookups_kernel import GUESS, X_AGAIN
 from mailripple.models.sums_kernel import X_TOP
 from mailripple.parse import layout as L
 from mailripple.tables import QTYPES
@@ -71,6 +71,21 @@ def scored(asked: list[Question], *, cuts: int = 1, slots: int = 256) -> dict[in
     for piece in np.array_split(questions(asked), cuts, axis=1):
         lookups.step(askers.questions(np.ascontiguousarray(piece)))
     return {s.key: s for s in lookups.scores()}
+
+
+def test_guesses_at_the_server_of_one_domain_are_one_name() -> None:
+    """Who asks for the addresses of `mx` and `mail` of twenty domains has asked for twenty names."""
+    domains = [f"d{k // 2}.example" for k in range(40)]
+    asked = [
+        Question(START + 60 * k * SECOND, k + 1, "192.0.2.9", f"{('mx', 'mail')[k % 2]}.{domain}", "A")
+        for k, domain in enumerate(domains)
+    ]
+    events = questions(asked)
+    events[L.COL["code"]] |= L.GUESSED << 24
+    events[L.COL["link"]] = [key(domain) for domain in domains]
+    lookups = Lookups()
+    lookups.step(Askers().questions(events))
+    assert [(s.key, s.asked, s.names) for s in lookups.scores()] == [(key("192.0.2.9"), GUESS, 20)]
 
 
 LOWS = [(edges(c)[0], c) for c in range(CELLS) if edges(c)[0] < edges(c)[1]]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mailripple.messages import Attempts
 from mailripple.models import logs
 from mailripple.models.senders import COLD_RATE, DAY, Senders, SenderScore
+from mailripple.models.sums_kernel import HOURS
 from mailripple.tables import STATUSES
 from tests.naive_senders import Subject, Unit, score
 from tests.streams import hashed, key
@@ -39,6 +40,17 @@ def scored(units: list[Unit], *, cuts: int = 1, slots: int = 256) -> dict[tuple[
     for piece in np.array_split(attempts(units).columns, cuts, axis=1):
         senders.step(Attempts(piece))
     return {(s.account, s.key): s for s in senders.scores()}
+
+
+def test_mailings_of_days_ago_take_no_memory() -> None:
+    """A host that mails with a new sender address each minute, for six weeks, has room for those of some hours."""
+    units = [
+        Unit(START + 60 * k * SECOND, k + 1, f"q{k}", "192.0.2.9", "", f"s{k}@x.test", "d.example", True, False, True)
+        for k in range(60_000)
+    ]
+    senders = Senders(hashed(""), slots=256)
+    senders.step(attempts(units))
+    assert len(senders._sums._tables[HOURS]) <= 1024
 
 
 def draw(seed: int, size: int, *, worm: float = 0.1, hosts: int = 4, gap: int = 600) -> list[Unit]:

@@ -68,6 +68,14 @@ def test_a_hash_depends_on_its_text_alone(probes: Kernels, text: bytes, after: b
     assert probes.try_hash_lower(place.p, len(text), seed) == probes.try_hash_text(lower.p, len(text), seed)
 
 
+@pytest.mark.parametrize("at", [0, 7, 8, 31, 32, 63, 64, 99])
+def test_one_capital_anywhere_does_not_matter_to_the_hash_of_the_lower_case(probes: Kernels, at: int) -> None:
+    """A name of a hundred letters with one of them large has the hash that it has with all of them small."""
+    name = b"abcdefghij" * 10
+    large = Place(name[:at] + name[at : at + 1].upper() + name[at + 1 :])
+    assert probes.try_hash_lower(large.p, 100, 5) == probes.try_hash_text(Place(name).p, 100, 5)
+
+
 def test_hashes_differ(probes: Kernels) -> None:
     """Short texts, texts of zeros of different lengths and different seeds do not collide."""
     texts = [bytes([a, b]) for a in range(256) for b in range(256)] + [bytes(n) for n in range(60) if n != 2]
