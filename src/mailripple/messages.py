@@ -42,7 +42,6 @@ _ATTEMPTS = Choice(
     ("ts", "line", "server", "queue", "client", "account", "sender", "name", FIRST, STATUS, CLASS, FINAL, OF_POLICY),
 )
 _TABLES = (tables.MESSAGES, tables.ATTEMPTS, tables.HANDED, tables.SESSIONS)
-_WORDS = tables.SLOT // 8
 
 
 @once
@@ -66,7 +65,7 @@ class Stitcher:
         self._state = np.zeros(tables.STATE_WORDS, np.int64)
         self._tables: dict[int, npt.NDArray[np.int64]] = {}
         for table in _TABLES:
-            self._own(table, table_of(slots, _WORDS))
+            self._own(table, table_of(slots, tables.size_of(table) // 8))
         self._state[tables.RELAY_MAILER >> 3] = relay_mailer
         self._state[tables.LOOPBACK6 >> 3] = loopback
         self._state[tables.LOCAL >> 3 : (tables.LOCAL >> 3) + len(local_mailers)] = local_mailers

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from mailripple.messages_tables import (
     A_FINAL,
-    A_KNOWN,
     A_LAST,
     A_OPEN,
     A_PID,
     A_RUN,
+    A_STATE,
     ATTEMPTS,
     BIRTH,
     DONE,
@@ -18,6 +18,7 @@ from mailripple.messages_tables import (
     H_LAST,
     H_NEXT,
     H_QUEUE,
+    HALF,
     HANDED,
     LOCAL,
     LOCAL_END,
@@ -229,25 +230,26 @@ def deliver(state: int, col: int, stride: int, slot: int) -> int:
     attempt = claim(state, ATTEMPTS, join_keys(i64(slot), i64(col + C_NAME * stride) + 1), ts)
     use = ((shr(known, USE) & 0xFF) << 8) | 1
     run = shr(known, RUN) & 0xFF
-    if i64(attempt + A_KNOWN) != use:
+    before = i64(attempt + A_STATE)
+    waited = before >> A_OPEN
+    final = (before >> A_FINAL) & 0xFFFF
+    if before & 0xFFFF != use:
         flags |= L.F_ATTEMPT if known & ORPHAN else L.F_ATTEMPT | L.F_FIRST
-        put64(attempt + A_OPEN, 0)
+        waited = 0
     elif known & MANAGED:
-        flags |= L.F_ATTEMPT if run != i64(attempt + A_RUN) else 0
+        flags |= L.F_ATTEMPT if run != (before >> A_RUN) & 0xFF else 0
     elif pid != i64(attempt + A_PID) or ts - i64(attempt + A_LAST) > (SAME_RUN if pid != 0 else SAME_TIME):
         flags |= L.F_ATTEMPT
     waits = status == L.DEFERRED or (status == L.OTHER_STATUS and (code >> 24) & 15 == 4)
-    put64(slot + M_OPEN, max(i64(slot + M_OPEN) + waits - i64(attempt + A_OPEN), 0))
+    put64(slot + M_OPEN, max(i64(slot + M_OPEN) + waits - waited, 0))
     if not waits:
         put64(slot + M_LEFT, i64(slot + M_LEFT) - rcpts)
-    if (status == L.SENT or status == L.BOUNCED or status == L.REJECTED) and i64(attempt + A_FINAL) != use:
+    if (status == L.SENT or status == L.BOUNCED or status == L.REJECTED) and final != use:
         flags |= L.F_FINAL
-        put64(attempt + A_FINAL, use)
+        final = use
     put64(attempt + A_LAST, ts)
     put64(attempt + A_PID, pid)
-    put64(attempt + A_OPEN, waits)
-    put64(attempt + A_KNOWN, use)
-    put64(attempt + A_RUN, run)
+    put64(attempt + A_STATE, use | final << A_FINAL | run << A_RUN | waits << A_OPEN)
     return flags
 
 
@@ -433,10 +435,10 @@ def stitch(state: int, cols: int, stride: int, begin: int, end: int) -> int:
             kind = i64(ahead + C_CODE * stride) & 0xFF
             if kind == L.KIND_FROM:
                 handed = join_keys(i64(ahead + C_SERVER * stride), i64(ahead + C_LINK * stride))
-                prefetch(place_of(state, HANDED, SLOT, handed))
+                prefetch(place_of(state, HANDED, HALF, handed))
             if kind == L.KIND_TO:
                 key = join_keys(key, i64(ahead + C_NAME * stride) + 1)
-                prefetch(place_of(state, ATTEMPTS, SLOT, key))
+                prefetch(place_of(state, ATTEMPTS, HALF, key))
         put64(col + C_FLAGS * stride, step(state, col, stride))
         put64(state + NOW, max(i64(state + NOW), i64(col + C_TS * stride)))
     return end

@@ -7,13 +7,15 @@ Four open hash tables of 64-byte slots, each with a key in its first word:
     handed      Message-ID -> queue id, for mail that comes back: from sendmail's MSP, or from a content filter
     sessions    (server, process) -> authenticated identity; (server, delivery) -> its message and destination
 
+Slots are a cache line, or half of one: what is looked at costs a line of memory each.
+
 An entry leaves when the message is finished and a while has passed, so memory grows with open queue ids only.  One
 that has had its time is as good as gone even before it is swept out: results do not depend on the size of the tables.
 """
 
 from __future__ import annotations
 
-from mailripple.parse.native import entry, i64, mulmix, part, prefetch, put64, shr
+from mailripple.parse.native import entry, i64, inline, mulmix, part, prefetch, put64, shr
 from mailripple.parse.text import K1, K2, V4_KEY
 from mailripple.slots_kernel import empty, find, first_free, place_of, settle
 
@@ -22,11 +24,16 @@ from mailripple.slots_kernel import empty, find, first_free, place_of, settle
 MESSAGES, ATTEMPTS, HANDED, SESSIONS = 0, 24, 48, 72
 NOW, RELAY_MAILER, LOOPBACK6, LOCAL, LOCAL_END = 96, 104, 112, 120, 224
 STATE_WORDS = 28
-SLOT = 64
+#: Bytes of a slot: of messages and sessions, of attempts and handed.
+SLOT, HALF = 64, 32
 
 M_CLIENT, M_ACCOUNT, M_SENDER, M_LAST, M_LEFT, M_OPEN, M_FLAGS = 8, 16, 24, 32, 40, 48, 56
-A_LAST, A_PID, A_OPEN, A_KNOWN, A_RUN, A_FINAL = 8, 16, 24, 32, 40, 48
-H_QUEUE, H_CLIENT, H_ACCOUNT, H_LAST, H_NEXT = 8, 16, 24, 32, 40
+A_LAST, A_PID, A_STATE = 8, 16, 24
+#: Bits of A_STATE, from the lowest: in which use of the queue id the attempt was made, and in which its outcome was
+#: told (16 each); the queue run; whether it waits for a retry.
+A_FINAL, A_RUN, A_OPEN = 16, 32, 40
+#: Of handed only the first three.
+H_QUEUE, H_LAST, H_NEXT, H_CLIENT, H_ACCOUNT = 8, 16, 24, 32, 40
 #: Bits of M_FLAGS: a from= was seen; a bounce; begun before the log; a line says who handed it in; came back from a
 #: filter; its server's queue manager says from= at each queue run; finished.  Above them the number of the queue run,
 #: how often the queue id was used, and the second at which it was first taken in, to be handed over.
@@ -52,27 +59,33 @@ def join_keys(a: int, b: int) -> int:
     return mulmix(a ^ K1, b ^ K2) | 1
 
 
+@inline
+def size_of(table: int) -> int:
+    """Bytes of a slot of the table."""
+    return HALF if table == ATTEMPTS or table == HANDED else SLOT
+
+
 @part
 def find_slot(state: int, table: int, key: int) -> int:
     """Address of the key's slot, or of the empty slot where it would stand."""
-    return find(i64(state + table), SLOT, i64(state + table + 8), key)
+    return find(i64(state + table), size_of(table), i64(state + table + 8), key)
 
 
-@part
+@inline
 def message_alive(slot: int, now: int) -> int:
     """True if more of the message may still come."""
     idle = now - i64(slot + M_LAST)
     return idle < GRACE or ((i64(slot + M_OPEN) > 0 or i64(slot + M_LEFT) > 0) and idle < OPEN_FOR)
 
 
-@part
+@inline
 def alive(state: int, slot: int, table: int, now: int) -> int:
     """True if the entry may still be needed."""
     if table == MESSAGES:
         return message_alive(slot, now)
     if table == ATTEMPTS:
         idle = now - i64(slot + A_LAST)
-        return idle < 2 * GRACE or (i64(slot + A_OPEN) and idle < OPEN_FOR)
+        return idle < 2 * GRACE or (i64(slot + A_STATE) >> A_OPEN and idle < OPEN_FOR)
     if table == HANDED:  # as long as the message that was handed over, and its id is not another's meanwhile
         first = find_slot(state, MESSAGES, i64(slot + H_QUEUE))
         return shr(i64(first + M_FLAGS), USE) == i64(slot + H_LAST) and message_alive(first, now)
@@ -84,7 +97,7 @@ def find_known(state: int, table: int, key: int, now: int) -> int:
     """`find_slot`, but an entry that has had its time is emptied (its words but the key are 0)."""
     slot = find_slot(state, table, key)
     if i64(slot) != 0 and not alive(state, slot, table, now):
-        for k in range(8, SLOT, 8):
+        for k in range(8, size_of(table), 8):
             put64(slot + k, 0)
     return slot
 
@@ -111,25 +124,38 @@ def is_crowded(state: int, table: int) -> int:
     return crowded(state, table)
 
 
-@entry
-def sweep(state: int, table: int) -> int:
-    """Forget what is no longer needed; how much is left.  At least one slot must be empty."""
+@inline
+def sweep_table(state: int, table: int) -> int:
+    """`sweep`, translated for each table apart."""
     base = i64(state + table)
     mask = i64(state + table + 8)
     now = i64(state + NOW)
-    first = first_free(base, SLOT)
+    size = size_of(table)
+    first = first_free(base, size)
     kept = 0
     for k in range(first + 1, first + mask + 1):
-        slot = base + SLOT * (k & mask)
+        slot = base + size * (k & mask)
         if table == HANDED:  # whether it is needed hangs on its message, which is anywhere
-            ahead = i64(base + SLOT * ((k + 8) & mask) + H_QUEUE)
+            ahead = i64(base + size * ((k + 8) & mask) + H_QUEUE)
             prefetch(place_of(state, MESSAGES, SLOT, ahead))
         if i64(slot) == 0:
             continue
         if alive(state, slot, table, now):
-            settle(base, SLOT, mask, k & mask)
+            settle(base, size, mask, k & mask)
             kept += 1
         else:
-            empty(slot, SLOT)
+            empty(slot, size)
     put64(state + table + 16, kept)
     return kept
+
+
+@entry
+def sweep(state: int, table: int) -> int:
+    """Forget what is no longer needed; how much is left.  At least one slot must be empty."""
+    if table == MESSAGES:
+        return sweep_table(state, MESSAGES)
+    if table == ATTEMPTS:
+        return sweep_table(state, ATTEMPTS)
+    if table == HANDED:
+        return sweep_table(state, HANDED)
+    return sweep_table(state, SESSIONS)
