@@ -99,9 +99,8 @@ CELL = np.dtype([("key", "<i8"), ("tag", "<i8"), ("n", "<u2", (16,))])
 PACKED = np.dtype([("key", "<i8"), ("tag", "<i8"), ("n", "u1", (16,))])
 #: A cell of totals: 32-bit counters.
 TOTAL = np.dtype([("key", "<i8"), ("tag", "<i8"), ("n", "<u4", (16,))])
-#: Questions that a counter has room for at first, and hashes for each: few share one, or nearly all new ones would
-#: look at another's.
-_QUESTIONS, _HASHES = 1 << 10, 8
+#: Questions that a counter has room for at first, and hashes for each: few share one with a question of late.
+_QUESTIONS, _HASHES = 1 << 10, 2
 #: Slots of a counter's index at first: as many as are needed stay in the processor's cache.
 _INDEX_SLOTS = 1 << 12
 #: Cells in memory before they go to a temporary file (32 bytes each).

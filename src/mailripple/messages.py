@@ -144,7 +144,9 @@ def order_lines(columns: npt.NDArray[np.int64], source: int, before: int) -> Non
 
     `before` lines of the source came before this piece.
     """
-    columns[L.COL["line"]] = (columns[L.COL["line"]] >> 32) + (before + 1 + (source << 40))
+    lines = columns[L.COL["line"]]
+    lines >>= 32
+    lines += before + 1 + (source << 40)
 
 
 def sorted_by_time(columns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
