@@ -240,12 +240,6 @@ def rebuild_servers(state: int, table: int, mask: int) -> int:
 
 
 @part
-def pair_home(client: int, name: int, mask: int) -> int:
-    """Number of the slot where a pair belongs; `name` below zero where it was asked for by PTR."""
-    return asked_home(mix(client, max(name, -name)), mask)
-
-
-@part
 def asked_home(asked: int, mask: int) -> int:
     """Number of the slot where a pair of client and name (mixed) belongs."""
     return shr(asked, 3) & mask
@@ -253,7 +247,10 @@ def asked_home(asked: int, mask: int) -> int:
 
 @entry
 def widen_pairs(pairs: int, mask: int) -> int:
-    """Make the table twice as large where it stands; see `slots_kernel.widen`, whose keys are single words."""
+    """Make the table twice as large where it stands; see `slots_kernel.widen`, whose keys are single words.
+
+    The name of a pair is below zero where it was asked for by PTR.
+    """
     first = first_free(pairs, PAIR)
     for k in range(first + 1, first + mask + 1):
         here = k & mask
@@ -262,7 +259,7 @@ def widen_pairs(pairs: int, mask: int) -> int:
         name = i64(slot + 8)
         if client == 0:
             continue
-        at = pair_home(client, name, 2 * mask + 1)
+        at = asked_home(mix(client, max(name, -name)), 2 * mask + 1)
         while at != here and i64(pairs + PAIR * at) != 0:
             at = (at + 1) & (2 * mask + 1)
         empty(slot, PAIR)

@@ -1,6 +1,6 @@
 """Kernel: the tables of open messages that `messages_kernel` folds into.
 
-Four open hash tables of 64-byte slots, each with a key in its first word:
+Four open hash tables, each with a key in the first word of a slot:
 
     messages    (server, queue id) -> who handed it in, what is still open
     attempts    (server, queue id, destination) -> the last attempt
