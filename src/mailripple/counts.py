@@ -280,7 +280,7 @@ class Counter:
             self._index(min(4 * (self._word(kernel.INDEX_MASK) + 1), self._most_slots))
         if self._word(kernel.ASKED_N) - self._word(kernel.ASKED_TAIL) + kernel.BATCH > self._word(kernel.ASKED_MASK):
             self._questions(2 * (self._word(kernel.ASKED_MASK) + 1))
-        if 8 * self._word(kernel.PAIRS_N) > 5 * self._word(kernel.PAIRS_MASK):
+        if self._kernels.are_pairs_crowded(self._state.ctypes.data):
             self._grow_pairs()
 
     def _take(self) -> None:

@@ -348,6 +348,12 @@ def full(state: int) -> int:
 
 
 @entry
+def are_pairs_crowded(state: int) -> int:
+    """`pairs_crowded`, for the owner of the tables."""
+    return pairs_crowded(state)
+
+
+@entry
 def count(state: int, cols: int, stride: int, begin: int, end: int) -> int:
     """Count the events [begin, end); the number of the first one for which there is no room."""
     for n in range(begin, end):

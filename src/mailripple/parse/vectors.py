@@ -1,4 +1,4 @@
-"""Machine operations on many numbers at once, written as LLVM's: what `native` gives out for them."""
+"""Machine operations on many numbers at once, and calls of what LLVM knows: what `native` gives out for them."""
 
 from __future__ import annotations
 
