@@ -133,6 +133,23 @@ def test_a_queue_id_used_again_is_a_new_message() -> None:
     assert found[3][::3] == (key("192.0.2.8"), L.F_ATTEMPT | L.F_FIRST | L.F_FINAL)
 
 
+def test_what_waited_in_a_message_does_not_count_in_the_next_of_its_queue_id() -> None:
+    """An alias's second destination is deferred in two messages of one queue id: the later one still waits for its retry."""
+    events = []
+    for n, client in enumerate(("192.0.2.7", "192.0.2.8")):
+        ts, pid = START + 60 * n * SECOND, n + 1
+        events += [
+            Event("mail.from", ts, 4 * n, queue="a", client=client, nrcpts=1),
+            Event("mail.to", ts, 4 * n + 1, queue="a", name="d.example", status="sent", pid=pid),
+            Event("mail.to", ts, 4 * n + 2, queue="a", name="e.example", status="deferred", pid=pid),
+            Event("mail.done", ts, 4 * n + 3, queue="a"),
+        ]
+    events[-1] = Event("mail.to", START + 3600 * SECOND, 7, queue="a", name="e.example", status="sent", pid=3)
+    found = said(stitched(events))
+    assert found == reference(events)
+    assert found[7][::3] == (key("192.0.2.8"), L.F_ATTEMPT | L.F_FINAL)
+
+
 def test_mail_from_the_msp_is_one_message() -> None:
     """The MTA's half of a message that the MSP of its machine handed over is counted already, and its hop is internal."""
     events = [
