@@ -79,7 +79,7 @@ def read_records(
                 for piece in parser.parse(chunk.buffer.ctypes.data + chunk.start, chunk.length):
                     clock = resolve(clock, piece.events.columns, where)
                     yield from _records(piece.events, program.patterns, source.name, tally.lines, text)
-                    tally.add(piece, text, sink)
+                    tally.add(piece, text, 0, sink)
                 chunk.release()
             tally.damage, tally.dropped = reader.damage, reader.dropped
         yield from tally.notices()

@@ -9,12 +9,13 @@ stitched and counted apart and then merged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 import numpy as np
+import numpy.typing as npt
 
 from mailripple import attempts as attempting
 from mailripple import counts as counting
@@ -41,7 +42,7 @@ from mailripple.parse import layout as L
 from mailripple.parse.check import problems
 from mailripple.parse.choose import has_kind
 from mailripple.parse.compile import PatternName, Program, compile_formats
-from mailripple.parse.events import IntArray, Parser, random_seed
+from mailripple.parse.events import IntArray, Parsed, Parser, Wait, random_seed
 from mailripple.parse.prescan import (
     Glimpse,
     Start,
@@ -58,6 +59,7 @@ from mailripple.sources import BufferPool, ChunkReader, Landmarks, Source, find_
 from mailripple.tally import Reject, Sink, SourceTally
 
 Progress = Callable[[int], None]
+Text = npt.NDArray[np.uint8]
 REPLIES = "only replies are logged, no queries: each reply counts as the query that it answers"
 #: A rotated log may begin that long before the end of the one before it.
 ROTATION_S = 3600
@@ -178,21 +180,33 @@ class Lane:
         if first is not None and abs(first - fold.newest) <= CONTINUED_S * 1_000_000:
             clock = replace(clock, latest=fold.newest)  # tells which of two hours a rotated file begins in
         before, marks = Before(), self.marks.setdefault(tally.name, Landmarks())
-        for chunk in reader:
-            for piece in self.parser.parse(chunk.buffer.ctypes.data + chunk.start, chunk.length):
-                if start.replies:
-                    take_replies(piece.events.columns)
-                clock = resolve(clock, piece.events.columns, self.zone)
-                columns, before = expand(before, piece)
-                marks.add(columns[L.COL["line"]], tally.lines, chunk.offset)
-                order_lines(columns, rank, tally.lines)
-                tally.add(piece, chunk.buffer[chunk.start : chunk.start + chunk.length], sink)
-                fold.take(columns, mail=tally.mail)
-            progress(chunk.length)
-            chunk.release()
+        for piece, text, at in self._pieces(reader, tally, sink, progress):
+            if start.replies:
+                take_replies(piece.events.columns)
+            clock = resolve(clock, piece.events.columns, self.zone)
+            columns, before = expand(before, piece)
+            marks.add(columns[L.COL["line"]], tally.lines, piece.origin)
+            order_lines(columns, rank, tally.lines)
+            tally.add(piece, text, at, sink)
+            fold.take(columns, mail=tally.mail)
         tally.damage, tally.dropped, tally.unrepeated = reader.damage, reader.dropped, before.left_out
         tally.bytes, tally.bytes_in = reader.bytes_read, reader.bytes_in
         fold.newest = fold.newest if tally.last is None else max(fold.newest, tally.last)
+
+    def _pieces(
+        self, reader: ChunkReader, tally: SourceTally, sink: Sink | None, progress: Progress
+    ) -> Iterator[tuple[Parsed, Text, int]]:
+        """The pieces of a source, each with the part in which it ends, and that part's place."""
+        text, at = np.zeros(0, np.uint8), 0
+        for chunk in reader:
+            text, at = chunk.buffer[chunk.start : chunk.start + chunk.length], chunk.offset
+            wait = Wait.WITHOUT_REJECTS if tally.wants_rejects(sink) else Wait.YES
+            for piece in self.parser.parse(text.ctypes.data, chunk.length, at=at, wait=wait):
+                yield piece, text, at
+            progress(chunk.length)
+            chunk.release()
+        for piece in self.parser.rest():
+            yield piece, text, at
 
     def _fold_for(self, path: str, first: int | None) -> Fold:
         """The fold that the source continues: that of an earlier rotation of the log, or of what ended before it.

@@ -63,12 +63,21 @@ class SourceTally:
     def __post_init__(self) -> None:
         self.patterns = np.zeros(self.n_patterns + 1, np.int64)
 
-    def add(self, piece: Parsed, text: npt.NDArray[np.uint8], sink: Sink | None = None) -> None:
-        """Count a piece of the part `text` (uint8) in; the first few rejects are kept, all go to `sink`."""
+    def wants_rejects(self, sink: Sink | None) -> bool:
+        """True if the text of the next reject is asked for."""
+        return sink is not None or len(self.rejects) < KEEP
+
+    def add(self, piece: Parsed, text: npt.NDArray[np.uint8], at: int, sink: Sink | None = None) -> None:
+        """Count a piece in; the first few rejects are kept, all go to `sink`.
+
+        `text` (uint8) is the part in which it ends, `at` the part's place in the source; all rejects that are asked for
+        must lie in it.
+        """
         tally = piece.tally
         wanted = tally.reject_places(0, None if sink else max(0, KEEP - len(self.rejects)))
         for line, reason, offset in wanted:
-            rest = text[offset : offset + L.MAX_LINE + 1].tobytes()
+            begin = piece.origin + offset - at
+            rest = text[begin : begin + L.MAX_LINE + 1].tobytes()
             reject = Reject(self.name, self.lines + line + 1, L.REASONS[reason], rest.split(b"\n", 1)[0].rstrip(b"\r "))
             if len(self.rejects) < KEEP:
                 self.rejects.append(reject)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mailripple.formats.load import FormatSet
 from mailripple.parse import layout as L
-from mailripple.parse.events import random_seed
+from mailripple.parse.events import Parsed, Wait, random_seed
 from tests.parse.compare import PAD, Comparison, Reading, joined, padded, pieces_of, samples
 from tests.parse.damage import damaged
 
@@ -69,10 +69,70 @@ def test_small_buffers_do_not_matter(formats: FormatSet, comparison: Comparison,
     small = Comparison(formats, capacity=capacity)
     text = joined(lines)
     assert small.kernel(text) == comparison.kernel(text)
-    pieces = [(p.begin, p.consumed, len(p.events), p.tally.rejected) for p in pieces_of(small.parser, text)]
-    assert [b for b, *_ in pieces] == [0, *np.cumsum([c for _, c, *_ in pieces])[:-1].tolist()]
-    assert sum(c for _, c, *_ in pieces) == len(text)
-    assert all(events <= capacity and rejects <= capacity for *_, events, rejects in pieces)
+    pieces = [(p.tally.lines, len(p.events), p.tally.rejected) for p in pieces_of(small.parser, text)]
+    assert sum(n for n, *_ in pieces) == text.count(b"\n")
+    assert all(events <= capacity and rejects <= capacity for _, events, rejects in pieces)
+
+
+def read_waiting(comparison: Comparison, parts: Sequence[bytes], wait: Wait) -> tuple[Reading, int]:
+    """Read texts as parts of one source that may wait for the next; the places of events and rejects are checked."""
+    total, text, at, pieces = Reading(), b"".join(parts), 0, 0
+    begins = [0, *np.cumsum([len(line) + 1 for line in text.split(b"\n")]).tolist()]
+
+    def add(piece: Parsed, end: int) -> None:
+        nonlocal pieces
+        pieces += 1
+        for word in piece.events.column("line").tolist():
+            assert piece.origin + (word & 0xFFFFFFFF) == begins[total.lines + (word >> 32)]
+        first = len(total.rejects)
+        comparison.add(total, piece, b"")
+        total.rejects[first:] = [(line, why, place + piece.origin) for line, why, place in total.rejects[first:]]
+        if wait is Wait.WITHOUT_REJECTS:
+            assert all(place >= end for _, _, place in total.rejects[first:])
+
+    comparison.parser.begin()
+    for part in parts:
+        buffer = padded(part)
+        for piece in comparison.parser.parse(int(buffer.ctypes.data) + PAD, len(part), at=at, wait=wait):
+            add(piece, at)
+        at += len(part)
+    for piece in comparison.parser.rest():
+        add(piece, at)
+    return total, pieces
+
+
+@pytest.mark.parametrize("capacity", [1, 50, 1 << 12])
+@pytest.mark.parametrize("wait", list(Wait))
+def test_parts_may_wait_for_the_next(formats: FormatSet, lines: list[bytes], capacity: int, wait: Wait) -> None:
+    """A piece that goes on over several parts has the events, tallies and places of the whole; rejects that are asked for
+    lie in the part that was read last."""
+    comparison = Comparison(formats, capacity=capacity, hot=())
+    whole = comparison.kernel(joined(lines))
+    parts = cut(lines, [100, 101, 333, 500, 700])
+    found, pieces = read_waiting(comparison, parts, wait)
+    assert found == whole
+    assert pieces == 1 or wait is not Wait.YES or capacity < len(whole.events)
+    parts = [joined([line]) for line in lines]
+    assert read_waiting(comparison, parts, wait)[0] == whole
+
+
+def test_a_piece_does_not_grow_without_end(formats: FormatSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Places of lines have 32 bits: lines without an event do not wait for more than so many bytes."""
+    monkeypatch.setattr("mailripple.parse.events.MOST_BYTES", 1000)
+    comparison = Comparison(formats, hot=())
+    found, pieces = read_waiting(comparison, [b"other: text\n" * 50] * 10, Wait.YES)
+    assert (found.lines, pieces) == (500, 5)
+
+
+def test_what_waits_is_not_forgotten(formats: FormatSet) -> None:
+    """No source begins before the one before it was read to its end."""
+    comparison = Comparison(formats, hot=())
+    buffer = padded(b"other: text\n")
+    assert list(comparison.parser.parse(int(buffer.ctypes.data) + PAD, 12, wait=Wait.YES)) == []
+    with pytest.raises(AssertionError, match="not been read"):
+        comparison.parser.begin()
+    assert [piece.tally.lines for piece in comparison.parser.rest()] == [1]
+    comparison.parser.begin()
 
 
 def test_recipients_fill_their_table(comparison: Comparison) -> None:

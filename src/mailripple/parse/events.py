@@ -7,6 +7,7 @@ A `Parser` owns the buffers of one thread; its dictionary keeps the text of ever
 from __future__ import annotations
 
 import ctypes
+import enum
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +30,18 @@ Shape = tuple[int, tuple[int, ...]]
 MAX_NAMES = 1 << 22
 _PADDING = 64
 #: Events that one piece holds.  Not a power of two: columns a power of two apart share the same few cache sets.
-CAPACITY = (1 << 16) + 40
+CAPACITY = (1 << 17) + 40
+#: Bytes of parts that one piece takes in at most: places of lines have 32 bits.
+MOST_BYTES = 1 << 28
+
+
+class Wait(enum.Enum):
+    """May what was read of a part wait for the next one, which follows it in the source?"""
+
+    NO = enum.auto()
+    #: Unless a line was not understood: its text is that of this part.
+    WITHOUT_REJECTS = enum.auto()
+    YES = enum.auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +105,14 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """Events and tally of one piece of a part: `consumed` bytes from `begin` on."""
+    """Events and tally of one piece: of some lines of a part, or of several parts up to there (see `Parser.parse`).
+
+    `origin` is the place in the source from which the places of lines count.
+    """
 
     events: Events
     tally: Tally
-    begin: int
-    consumed: int
+    origin: int
 
 
 @once
@@ -124,6 +138,8 @@ class Parser:
         self._slots = 1 << 17
         self._run: hot.Run = self._kernels.run
         self._watch = None if wide else hot.Watch(program)  # straight code does not know where each field stands
+        self._origin = 0
+        self._waits = False  # lines of the parts before are in the buffers
         mask = (((1 << ipv6_prefix) - 1) << (128 - ipv6_prefix)).to_bytes(16, "big")
         self._ctx[L.V6_MASK_A >> 3], self._ctx[L.V6_MASK_B >> 3] = np.frombuffer(mask, np.int64)
         self._set(L.V6_CUT, L.arpa6_cut(ipv6_prefix))
@@ -278,6 +294,7 @@ class Parser:
 
     def begin(self, header: Shape | None = None) -> None:
         """Begin a source, or a later part of one: `header` the table in whose midst it begins."""
+        assert not self._waits, "the source before has not been read to its end"
         table, columns = header or (L.NO_TABLE, ())
         self._set(L.TABLE, table)
         self._set(L.ROW_READY, 0)
@@ -289,32 +306,59 @@ class Parser:
         columns = self._keep[L.COLUMN_OF][: self._get(L.NCOLUMNS)].tolist()
         return self._get(L.TABLE), tuple(columns)
 
-    def parse(self, address: int, length: int) -> Iterator[Parsed]:
+    def parse(self, address: int, length: int, *, at: int = 0, wait: Wait = Wait.NO) -> Iterator[Parsed]:
         """Parse `length` bytes at `address` (whole lines; see `sources.Chunk` for the padding), piece by piece.
 
-        The arrays of a piece are views into this parser's buffers: they hold until the next piece is asked for.
+        The part begins `at` so many bytes of its source; places of lines count from the first part of their piece.
+        With `wait` the last piece goes on in the next part if there is room: then `rest` must be asked for at the
+        source's end.  Parts may be small so, which keeps their text in the processor's cache, and pieces large.  The
+        arrays of a piece are views into this parser's buffers: they hold until the next piece is asked for.
         """
         position, end = address, address + length
         if length and ctypes.string_at(end - 1, 1) != b"\n":
             raise ValueError("a part must end in a newline")
-        self._set(L.TEXT, address)
+        if self._waits:
+            self._set(L.TEXT, address - (at - self._origin))
         if self._wide and self._get(L.SIDE_CAP) < 3 * length + 4 * L.MAX_LINE:
             self._beside(3 * length + 4 * L.MAX_LINE)
         while position < end:
-            for where in (L.N, L.NREJECT, L.NRCPT, L.LINES, L.BLANK, L.OTHER_LINES, L.SIDE_N):
-                self._set(where, 0)
-            self._keep[L.PCOUNT].fill(0)
-            self._keep[L.OTHER].fill(0)
+            if not self._waits:
+                self._begin_piece(address, at)
+            lines = self._get(L.LINES)
             stop = int(self._run(self._ctx.ctypes.data, position, end))
-            if stop == position:
+            if stop == position and not self._waits:
                 self._grow()
                 continue
             if self._watch is not None:
-                faster = self._watch.seen(self._get(L.LINES), stop - position, self.hits)
+                faster = self._watch.seen(self._get(L.LINES) - lines, stop - position, self.hits)
                 if faster is not None:
                     self.use(faster)
-            yield Parsed(self._events(), self._tally(), position - address, stop - position)
             position = stop
+            self._waits = stop == end and at + length - self._origin < MOST_BYTES and self._may_wait(wait)
+            if not self._waits:
+                yield self._parsed()
+
+    def rest(self) -> Iterator[Parsed]:
+        """The piece that waits for more, if there is one: the source has ended."""
+        if self._waits:
+            self._waits = False
+            yield self._parsed()
+
+    def _begin_piece(self, address: int, at: int) -> None:
+        self._set(L.TEXT, address)
+        self._origin = at
+        for where in (L.N, L.NREJECT, L.NRCPT, L.LINES, L.BLANK, L.OTHER_LINES, L.SIDE_N):
+            self._set(where, 0)
+        self._keep[L.PCOUNT].fill(0)
+        self._keep[L.OTHER].fill(0)
+
+    def _may_wait(self, wait: Wait) -> bool:
+        if self._wide:  # fields are text of the part
+            return False
+        return wait is Wait.YES or (wait is Wait.WITHOUT_REJECTS and not self._get(L.NREJECT))
+
+    def _parsed(self) -> Parsed:
+        return Parsed(self._events(), self._tally(), self._origin)
 
     def _events(self) -> Events:
         n = self._get(L.N)
