@@ -56,11 +56,13 @@ def columns_of(events: Sequence[Event]) -> npt.NDArray[np.int64]:
         code = KINDS.index(e.kind) | STATUSES.index(e.status) << 8 | e.dsn << 24
         code |= (QTYPES.index(e.qtype) if e.qtype else 0) << 16 | (L.UTC if e.ts is not None else L.NO_TIME) << 28
         count = e.rcpts << 40 if e.kind in ("mail.to", "mail.start") else -1 if e.nrcpts is None else e.nrcpts << 40
-        out[:, n] = (
-            e.ts or 0, code, e.line << 32, key(e.server), key(e.client), key(e.name), key(e.account), hashed(e.queue),
-            hashed(e.link), hashed(e.mailer if e.kind == "mail.to" else e.sender), count, e.pid, key(e.relay),
-            sum(FLAGS[f] for f in e.flags),
-        )  # fmt: skip
+        found = {
+            "ts": e.ts or 0, "code": code, "line": e.line << 32, "server": key(e.server), "client": key(e.client),
+            "name": key(e.name), "account": key(e.account), "queue": hashed(e.queue), "link": hashed(e.link),
+            "sender": hashed(e.mailer if e.kind == "mail.to" else e.sender), "count": count, "pid": e.pid,
+            "relay": key(e.relay), "flags": sum(FLAGS[f] for f in e.flags),
+        }  # fmt: skip
+        out[:, n] = [found[name] for name in L.COLUMNS]
     return out
 
 

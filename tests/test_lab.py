@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mailripple.cells import entity_totals
 from mailripple.config import ReadOptions, ReportOptions
-from mailripple.counts import CLIENT, ENTITY_METRICS, METRIC_NAMES, entity_totals
+from mailripple.counts import CLIENT, ENTITY_METRICS, METRIC_NAMES
 from mailripple.grep import grep_totals
 from mailripple.outputs.summary import Summary
 from mailripple.records import read_records

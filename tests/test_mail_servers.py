@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from mailripple.cells import entity_totals
 from mailripple.config import ReadOptions
-from mailripple.counts import ACCOUNT, CLIENT, DOMAIN, ENTITY_METRICS, METRIC_NAMES, entity_totals
+from mailripple.counts import ACCOUNT, CLIENT, DOMAIN, ENTITY_METRICS, METRIC_NAMES
 from mailripple.run import Result, read_all
 
 NOW = 1_785_000_000_000_000  # July 2026

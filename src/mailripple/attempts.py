@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from mailripple.messages import FIRST, OF_POLICY, STATUS, deliveries
 from mailripple.parse import layout as L
-from mailripple.parse.choose import Choice, Wanted
+from mailripple.parse.choose import Choice, Room, Wanted
 
 IntArray = npt.NDArray[np.int64]
 
@@ -84,25 +84,36 @@ def acting_as(kept: KeptAttempts) -> dict[int, int]:
 
 @dataclass(slots=True)
 class Newest:
-    """The newest `keep` rows of those taken; of a moment that does not fit whole, none."""
+    """The newest `keep` rows of those taken; of a moment that does not fit whole, none.
+
+    `rooms` is where the `parts` lie that lie in one of ours; those of parts that are gone are `spare`.
+    """
 
     keep: int
     parts: deque[IntArray] = field(default_factory=deque)
+    rooms: deque[Room | None] = field(default_factory=deque)
+    spare: list[Room] = field(default_factory=list)
     held: int = 0
     since: int = _BEGINNING
 
-    def add(self, rows: IntArray) -> None:
-        """Take rows of any times in."""
+    def room(self) -> Room:
+        """Room for the rows that are given next, to be given with them."""
+        return self.spare.pop() if self.spare else Room()
+
+    def add(self, rows: IntArray, room: Room | None = None) -> None:
+        """Take rows of any times in, which must stay as they are."""
         if not rows.shape[1]:
+            self._free(room)
             return
         self.parts.append(rows)
+        self.rooms.append(room)
         self.held += rows.shape[1]
         if self.held > 2 * self.keep:
             self._drop()
 
-    def follow(self, rows: IntArray) -> None:
-        """Take rows in that are sorted by time, and none earlier than what came before them: old parts go whole."""
-        self.add(rows)
+    def follow(self, rows: IntArray, room: Room | None = None) -> None:
+        """`add` rows that are sorted by time, and none earlier than what came before them: old parts go whole."""
+        self.add(rows, room)
         while self.parts and self.held - self.parts[0].shape[1] >= self.keep:
             oldest, last = self.parts[0].shape[1], int(self.parts[0][0].max())
             newer = self.held - oldest
@@ -113,8 +124,13 @@ class Newest:
             if newer < self.keep:
                 break
             self.parts.popleft()
+            self._free(self.rooms.popleft())
             self.held -= oldest
             self.since = max(self.since, last)
+
+    def _free(self, room: Room | None) -> None:
+        if room is not None:
+            self.spare.append(room)
 
     def _drop(self) -> IntArray:
         """Bring the rows together, and drop the oldest that are too many."""
@@ -124,7 +140,10 @@ class Newest:
             cut = rows.shape[1] - self.keep - 1
             self.since = max(self.since, int(np.partition(rows[0], cut)[cut]))
             rows = rows[:, rows[0] > self.since]
+        while self.rooms:
+            self._free(self.rooms.popleft())
         self.parts, self.held = deque([rows] if rows.shape[1] else []), rows.shape[1]
+        self.rooms.extend([None] * len(self.parts))
         return rows
 
     def rows(self) -> Rows:
@@ -145,7 +164,8 @@ class AttemptLog:
         """Take the deliveries in time (their places: `among`) of stitched events with UTC times, (14, n), in."""
         among = deliveries(columns) if among is None else among
         for choice, into in ((_DEFERRED, self.deferred), (_OTHER, self.other)):
-            into.follow(choice.of(columns, among))
+            room = into.room()
+            into.follow(choice.of(columns, among, room), room)
 
     def attempts(self) -> KeptAttempts:
         return KeptAttempts(self.deferred.rows(), self.other.rows())

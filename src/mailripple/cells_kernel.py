@@ -29,6 +29,8 @@ PAIR = 16
 #: What a counter of a cell holds at most; the bit of a cell's tag, beside its kind, that makes it a heavy one.
 MOST, HEAVY, HEAVY_BITS = 255, 128, 8
 TOTAL = 80
+#: The most that the counters of a light cell hold, eight in a word.
+LIGHT_MOST = 0x0303030303030303
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
 #: Entities in one window beyond which new ones are no longer counted apart (floods of made-up names).
@@ -178,6 +180,60 @@ def turn_window(state: int, window: int) -> int:
         put64(state + INDEX_N, 0)
         put64(state + FIRST, i64(state + OUT_N))
     return 0
+
+
+@part
+def narrow(word: int) -> int:
+    """Eight counters of 8 bits in 2 bits each, of a word in which none is beyond 3."""
+    word = (word | word >> 6) & 0x000F000F000F000F
+    word = (word | word >> 12) & 0x000000FF000000FF
+    return (word | word >> 24) & 0xFFFF
+
+
+@part
+def broad(bits: int) -> int:
+    """The word that `narrow` made these 16 bits of."""
+    word = (bits | bits << 24) & 0x000000FF000000FF
+    word = (word | word << 12) & 0x000F000F000F000F
+    return (word | word << 6) & LIGHT_MOST
+
+
+@entry
+def part_cells(cells: int, n: int, light: int) -> int:
+    """Write the cells in which nothing counts beyond 3 to `light`, 16 bytes each; how many they are.
+
+    The others come to stand one behind the other at the beginning of `cells`.
+    """
+    lights = 0
+    for k in range(n):
+        cell = cells + CELL * k
+        key = i64(cell)
+        tag = i64(cell + 8)
+        low = i64(cell + 16)
+        high = i64(cell + 24)
+        to = light + 16 * lights
+        put64(to, key)
+        put64(to + 8, tag << 32 | narrow(low) << 16 | narrow(high))
+        whole = cells + CELL * (k - lights)
+        put64(whole, key)
+        put64(whole + 8, tag)
+        put64(whole + 16, low)
+        put64(whole + 24, high)
+        lights += ((low | high) & ~LIGHT_MOST == 0) & (tag >> 32 == 0)
+    return lights
+
+
+@entry
+def unfold_cells(light: int, n: int, cells: int) -> int:
+    """The n cells that `part_cells` wrote to `light`, as they were."""
+    for k in range(n):
+        rest = i64(light + 16 * k + 8)
+        cell = cells + CELL * k
+        put64(cell, i64(light + 16 * k))
+        put64(cell + 8, shr(rest, 32))
+        put64(cell + 16, broad((rest >> 16) & 0xFFFF))
+        put64(cell + 24, broad(rest & 0xFFFF))
+    return n
 
 
 @entry

@@ -6,19 +6,17 @@ any order.  Servers are counted by the minute, all other entities by 10 minutes 
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mailripple import asked_kernel, counts_kernel, slots_kernel
+from mailripple import asked_kernel, counts_kernel
 from mailripple import cells_kernel as kernel
+from mailripple.cells import BUDGET, Cells, cells_of, kernels, merged
 from mailripple.memory import zeros
-from mailripple.parse import text
-from mailripple.parse.build import Kernels, once
 from mailripple.slots import doubled, table_of
 from mailripple.tables import QTYPES
 
@@ -94,17 +92,10 @@ ENTITY_KINDS = {DNS_CLIENT: "dns_client", CLIENT: "client_ip", ACCOUNT: "account
 WINDOW_S, SERVER_WINDOW_S = 600, 60
 UNDATED = -1
 
-CELL = np.dtype([("key", "<i8"), ("tag", "<i8"), ("n", "<u2", (16,))])
-#: A cell as it is kept: 8-bit counters, and in `tag` a bit that says by how much they count (`cells_kernel`).
-PACKED = np.dtype([("key", "<i8"), ("tag", "<i8"), ("n", "u1", (16,))])
-#: A cell of totals: 32-bit counters.
-TOTAL = np.dtype([("key", "<i8"), ("tag", "<i8"), ("n", "<u4", (16,))])
 #: Questions that a counter has room for at first, and hashes for each: few share one with a question of late.
 _QUESTIONS, _HASHES = 1 << 10, 2
 #: Slots of a counter's index at first: as many as are needed stay in the processor's cache.
 _INDEX_SLOTS = 1 << 12
-#: Cells in memory before they go to a temporary file (32 bytes each).
-MEMORY_CELLS = 1 << 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +103,7 @@ class Counts:
     """Counts of a part or of a run.
 
     `server`, `minute` (n,) key of the server and minute since 1970 (UNDATED for lines without a time), sorted and
-    unique; `values` (n, metrics) int64, see METRIC_NAMES; `cells` rows of CELL, window and kind in `tag`
+    unique; `values` (n, metrics) int64, see METRIC_NAMES; `cells` rows of `cells.CELL`, window and kind in `tag`
     (window << 8 | kind), which may repeat and add up; `pairs` (p, 3) client, name, 1 for MX and 2 for PTR, unique;
     `capped` increments lost because a window had more than WINDOW_CAP entities.
     """
@@ -131,101 +122,10 @@ class Counts:
         return int(self.values[:, METRIC[metric]].sum())
 
 
-class Spill:
-    """A temporary file of cells that nobody else can open; gone with the last table that has it."""
-
-    def __init__(self) -> None:
-        self.file = tempfile.TemporaryFile(prefix="mailripple-")  # noqa: SIM115 (closed below)
-
-    def __del__(self) -> None:
-        self.file.close()
-
-
-@dataclass(slots=True)
-class Cells:
-    """Cells of a run (dtype PACKED): in memory, and beyond a budget in temporary files that nobody else can open."""
-
-    memory: list[npt.NDArray[Any]] = field(default_factory=list)
-    spilled: list[Spill] = field(default_factory=list)
-    rows: int = 0
-    budget: int = MEMORY_CELLS
-    held: int = 0
-    totals: npt.NDArray[Any] | None = None
-    chosen: tuple[frozenset[int], npt.NDArray[Any]] | None = None
-
-    def append(self, rows: npt.NDArray[Any]) -> bool:
-        """Take rows in.  True if they are in this table's file now; if not, they must not change any more."""
-        self.rows += len(rows)
-        self.totals = self.chosen = None
-        if self.held + len(rows) <= self.budget:
-            self.memory.append(rows)
-            self.held += len(rows)
-            return False
-        if not self.spilled:
-            self.spilled.append(Spill())
-        self.spilled[0].file.write(np.ascontiguousarray(rows).view(np.uint8).data)
-        return True
-
-    def packed(self, size: int = 1 << 15) -> Iterator[npt.NDArray[Any]]:
-        """All rows as they are kept (dtype PACKED), in pieces; one that was read holds until the next is asked for."""
-        room = np.empty(size, PACKED)
-        view = room.view(np.uint8).data
-        for spill in self.spilled:
-            spill.file.flush()
-            spill.file.seek(0)
-            while got := spill.file.readinto(view):
-                yield room[: got // PACKED.itemsize]
-            spill.file.seek(0, 2)
-        yield from self.memory
-
-    def parts(self) -> Iterator[npt.NDArray[Any]]:
-        """All rows (dtype CELL), in pieces."""
-        return map(unpacked, self.packed())
-
-    def of(self, keys: Sequence[int]) -> npt.NDArray[Any]:
-        """The rows of some keys (dtype CELL); what was last asked for is kept."""
-        if self.chosen is None or self.chosen[0] != frozenset(keys):
-            wanted = np.array(sorted(keys), np.int64)
-            found = [unpacked(rows[np.isin(rows["key"], wanted)]) for rows in self.packed()]
-            self.chosen = frozenset(keys), np.concatenate(found) if found else np.zeros(0, CELL)
-        return self.chosen[1]
-
-    def __len__(self) -> int:
-        return self.rows
-
-
-def unpacked(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Cells as they are kept, as rows of dtype CELL."""
-    found = np.empty(len(rows), CELL)
-    heavy = (rows["tag"] & kernel.HEAVY) != 0
-    found["key"], found["tag"] = rows["key"], rows["tag"] & ~kernel.HEAVY
-    found["n"] = rows["n"]
-    found["n"][heavy] <<= kernel.HEAVY_BITS
-    return found
-
-
-def _together(parts: Sequence[Cells]) -> Cells:
-    """The rows of several tables as one, without a copy; the parts must not be added to any more."""
-    memory = [rows for part in parts for rows in part.memory]
-    spilled = [spill for part in parts for spill in part.spilled]
-    return Cells(memory, spilled, sum(p.rows for p in parts), held=sum(p.held for p in parts))
-
-
-def cells_of(size: int) -> npt.NDArray[Any]:
-    """Room for `size` cells (dtype PACKED); each lies within one cache line."""
-    return table_of(size, PACKED.itemsize // 8).view(PACKED).reshape(size)
-
-
-@once
-def kernels() -> Kernels:
-    """The counting kernels, compiled or loaded once a process."""
-    return Kernels([text, slots_kernel, kernel, asked_kernel, counts_kernel])
-
-
 class Counter:
     """Counts events; the state of one source or of one lane of a run."""
 
-    def __init__(self, *, cells: int = 1 << 17, rows: int = 1 << 12, budget: int = MEMORY_CELLS) -> None:
+    def __init__(self, *, cells: int = 1 << 17, rows: int = 1 << 12, budget: int = BUDGET) -> None:
         self._kernels = kernels()
         self._state = np.zeros(kernel.STATE_WORDS, np.int64)
         self._keep: dict[int, npt.NDArray[Any]] = {}
@@ -285,9 +185,9 @@ class Counter:
 
     def _take(self) -> None:
         """Take the cells that the kernel made, and give it room for more."""
-        full = self._keep[kernel.OUT]
-        written = self.cells.append(full[: self._word(kernel.OUT_N)])
-        self._out(full if written else cells_of(len(full)))
+        made = self._keep[kernel.OUT]
+        self.cells.append(made[: self._word(kernel.OUT_N)])
+        self._out(made)
 
     def _index(self, slots: int) -> None:
         """An empty index; entities of the window that come again have a second cell."""
@@ -350,7 +250,7 @@ def merge(parts: Sequence[Counts]) -> Counts:
         values = np.add.reduceat(values, starts, axis=0)
         server, minute = server[starts], minute[starts]
     pairs = _unique_rows([p.pairs for p in parts if len(p.pairs)])
-    return Counts(server, minute, values, _together([p.cells for p in parts]), pairs, sum(p.capped for p in parts))
+    return Counts(server, minute, values, merged([p.cells for p in parts]), pairs, sum(p.capped for p in parts))
 
 
 def _unique_rows(parts: Sequence[IntArray]) -> IntArray:
@@ -363,32 +263,3 @@ def _unique_rows(parts: Sequence[IntArray]) -> IntArray:
     rows = rows[np.lexsort((rows[:, 2], rows[:, 1], rows[:, 0]))]
     found: IntArray = rows[np.concatenate([[True], np.any(rows[1:] != rows[:-1], axis=1)])]
     return found
-
-
-def entity_totals(cells: Cells) -> npt.NDArray[Any]:
-    """Totals of every entity over all windows; dtype TOTAL with the kind alone in `tag`, in no particular order.
-
-    They are added up once; the table must not be changed.
-    """
-    if cells.totals is not None:
-        return cells.totals
-    table = zeros(1 << min(max(len(cells).bit_length(), 10), 18), TOTAL)  # growing costs more than room untouched
-    used = np.zeros(1, np.int64)
-    for rows in cells.packed():
-        table = _add_up(table, used, np.ascontiguousarray(rows))
-    found: npt.NDArray[Any] = table[table["key"] != 0]
-    found.flags.writeable = False
-    cells.totals = found
-    return found
-
-
-def _add_up(table: npt.NDArray[Any], used: npt.NDArray[np.int64], rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Add cells (dtype PACKED) to a table of totals; gives the table, or a larger one."""
-    at = 0
-    while at < len(rows):
-        at = kernels().add_up(table.ctypes.data, len(table) - 1, used.ctypes.data, rows.ctypes.data, at, len(rows))
-        if at < len(rows):
-            larger = zeros(2 * len(table), TOTAL)
-            kernels().move_totals(table.ctypes.data, len(table), larger.ctypes.data, len(larger) - 1)
-            table = larger
-    return table

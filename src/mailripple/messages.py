@@ -118,6 +118,10 @@ class Attempts:
     def __len__(self) -> int:
         return int(self.columns.shape[1])
 
+    def copy(self) -> Attempts:
+        """The same attempts in memory of their own."""
+        return Attempts(self.columns.copy())
+
 
 def together(parts: Sequence[Attempts]) -> Attempts:
     """The attempts of several pieces, in their order; of one at least."""
@@ -125,14 +129,17 @@ def together(parts: Sequence[Attempts]) -> Attempts:
 
 
 def deliveries(columns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Places of the delivery records, but for bounces and late ones, of events (14, n) that were stitched."""
+    """Places of the delivery records, but for bounces and late ones, of events (14, n) that were stitched.
+
+    They hold until the same thread asks for the next piece's.
+    """
     return _DELIVERIES.places(columns)
 
 
 def attempts_of(columns: npt.NDArray[np.int64], among: npt.NDArray[np.int64] | None = None) -> Attempts:
     """The attempts among the deliveries (at places `among`) of events that `Stitcher.step` has seen.
 
-    The column `line` must hold their order (`order_lines`).
+    The column `line` must hold their order (`order_lines`).  They hold until the same thread asks for the next piece's.
     """
     out = _ATTEMPTS.of(columns, deliveries(columns) if among is None else among)
     out[10] |= out[12] << 3

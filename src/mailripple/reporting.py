@@ -15,6 +15,7 @@ import numpy.typing as npt
 from mailripple import counts as counting
 from mailripple import exceptions
 from mailripple.attempts import acting_as
+from mailripple.cells import entity_totals
 from mailripple.config import ReadOptions, ReportOptions
 from mailripple.counts import Counts
 from mailripple.detectors import Scores, decide_all
@@ -130,7 +131,7 @@ def find_incidents(
 
 def reverse_askers(counts: Counts) -> frozenset[int]:
     """DNS clients that ask for the names of addresses (PTR) as mail servers do."""
-    totals = counting.entity_totals(counts.cells)
+    totals = entity_totals(counts.cells)
     mx, ptr = (10 + counting.CLIENT_METRICS.index(f"dns.query.{kind}") for kind in ("MX", "PTR"))
     n = totals["n"]
     chosen = (totals["tag"] == counting.DNS_CLIENT) & server_like(n[:, mx], n[:, ptr])

@@ -133,7 +133,7 @@ class Fold:
             attempts = attempts_of(inside, found)
             self.senders.step(attempts)
             if self.kept is not None:
-                self.kept.append(attempts)
+                self.kept.append(attempts.copy())
             self.senders.logins(inside)
 
     def count(self, columns: IntArray) -> IntArray:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from mailripple.cells import entity_totals
 from mailripple.config import ReadOptions
-from mailripple.counts import CLIENT, ENTITY_METRICS, entity_totals
+from mailripple.counts import CLIENT, ENTITY_METRICS
 from mailripple.run import Result, read_all
 from tests.parse import capture
 

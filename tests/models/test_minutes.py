@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from mailripple import counts as counting
-from mailripple.counts import Cells, Counts
+from mailripple.cells import Cells
+from mailripple.counts import Counts
 from mailripple.models.minutes import MAX_MINUTES, covered, gaps, minutes_of, rolled, whole
 
 

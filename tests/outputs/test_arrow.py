@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mailripple.counts import METRIC_NAMES, Cells, Counter, Counts
+from mailripple.cells import Cells
+from mailripple.counts import METRIC_NAMES, Counter, Counts
 from mailripple.messages import attempts_of, order_lines
 from mailripple.outputs.arrow import attempts_table, counts_table
 from mailripple.outputs.summary import Names

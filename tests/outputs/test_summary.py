@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from mailripple import counts as counting
+from mailripple.cells import TOTAL, Cells
 from mailripple.config import ReadOptions, ReportOptions
-from mailripple.counts import METRIC_NAMES, Cells, Counts
+from mailripple.counts import METRIC_NAMES, Counts
 from mailripple.errors import UsageError
 from mailripple.outputs.summary import (
     MAX_WINDOWS,
@@ -94,7 +95,7 @@ def test_lines_without_a_time_are_in_no_window() -> None:
 
 
 def rows_of(values: dict[int, int], kind: int, column: int) -> Any:
-    rows = np.zeros(len(values), counting.TOTAL)
+    rows = np.zeros(len(values), TOTAL)
     rows["key"], rows["tag"] = list(values), kind
     rows["n"][:, column] = list(values.values())
     return rows

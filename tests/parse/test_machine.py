@@ -293,7 +293,7 @@ def test_ids_of_wide_and_narrow_events_are_the_same(formats: FormatSet, comparis
         parser = Parser(comparison.program, 5, wide=wide)
         columns.append(np.concatenate([p.events.columns.copy() for p in pieces_of(parser, text)], axis=1))
         names.append(parser.names())
-    assert np.array_equal(columns[0][: L.COL["account"]], columns[1][: L.COL["account"]])
+    assert np.array_equal(columns[0][: L.COL["link"]], columns[1][: L.COL["link"]])
     assert names[0] == names[1]
 
 

@@ -11,10 +11,12 @@ import numpy.typing as npt
 
 from mailripple.models import askers_kernel as kernel
 from mailripple.models.sums import kernels
-from mailripple.parse.choose import taken
+from mailripple.parse import layout as L
+from mailripple.parse.choose import EVERY, Rooms, taken
 from mailripple.slots import table_of, widened
 
 IntArray = npt.NDArray[np.int64]
+_ROOMS = Rooms()
 
 
 class Askers:
@@ -31,14 +33,15 @@ class Askers:
         self._state[kernel.CLIENTS_MASK >> 3] = len(table) - 1
 
     def questions(self, columns: IntArray) -> IntArray:
-        """Those of the events (14, n), in the order of the log, that are wanted: (14, m).
+        """Those of the events (14, n), in the order of the log, that are wanted: (L.QUESTION_COLUMNS, m).
 
         Questions for MX; for the address of a guessed mail server; and for any address at most two seconds after the
-        last question for MX of the same client.  Only those with a time and a client.
+        last question for MX of the same client.  Only those with a time and a client.  They hold until the same thread
+        asks again.
         """
         n, at = columns.shape[1], 0
         assert n <= 1 or columns.strides[1] == 8
-        places = np.empty(n + 1, np.int64)  # how many there are, and then their places
+        places = _ROOMS.places.array(1, n + 1, n + 1)[0]  # how many there are, and then their places
         places[0] = 0
         while at < n:
             at = self._kernels.choose_questions(
@@ -46,7 +49,7 @@ class Askers:
             )
             if at < n:
                 self._make_room()
-        return taken(columns, places[1 : 1 + places[0]])
+        return taken(columns, places[1 : 1 + places[0]], _ROOMS.rows, EVERY[: L.QUESTION_COLUMNS])
 
     def _make_room(self) -> None:
         self._kernels.forget_clients(self._state.ctypes.data)

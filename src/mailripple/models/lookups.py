@@ -83,7 +83,7 @@ class Lookups:
         self._sums = Sums(kernel.STATE_WORDS, slots)
 
     def step(self, columns: npt.NDArray[np.int64]) -> None:
-        """Fold questions (14, n) in, as `Askers.questions` gives them, in the order (ts, order)."""
+        """Fold questions (8, n) in, as `Askers.questions` gives them, in the order (ts, order)."""
         self._sums.run(kernels().fold_lookups, columns)
 
     def scores(self) -> list[LookupScore]:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from mailripple import __version__
 from mailripple import counts as counting
 from mailripple.attempts import KeptAttempts
+from mailripple.cells import entity_totals
 from mailripple.config import ReportOptions
 from mailripple.counts import Counts
 from mailripple.errors import Notice, UsageError
@@ -164,7 +165,7 @@ def summarise(
     window_s: int | None = None,
 ) -> Summary:
     """Everything that a report shows."""
-    totals = counting.entity_totals(counts.cells)
+    totals = entity_totals(counts.cells)
     servers, note = find_mail_servers(counts, names, totals, options)
     keys = [s.key for s in servers]
     series = make_series(counts, keys, window_s)

@@ -5,12 +5,14 @@ A stage sees a few columns of a few events; numpy would walk over all events onc
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
 
+from mailripple.memory import zeros
 from mailripple.parse import choose_kernel, text
 from mailripple.parse import layout as L
 from mailripple.parse.build import Kernels, once
@@ -23,6 +25,27 @@ _MODULES: tuple[ModuleType, ...] = (text, choose_kernel)
 def kernels() -> Kernels:
     """The choosing kernels, compiled or loaded once a process."""
     return Kernels(_MODULES)
+
+
+class Room:
+    """Memory for what is taken of one piece after the other: new arrays would be new pages each time, which cost more
+    than what is written there."""
+
+    def __init__(self) -> None:
+        self._words = np.zeros(0, np.int64)
+
+    def array(self, rows: int, n: int, most: int) -> IntArray:
+        """(rows, n) with anything in it; the one given before is gone.  `most`: how large n may be in such a piece."""
+        if rows * n > len(self._words):
+            self._words = zeros(rows * most, np.int64)  # what is not used of it takes no memory
+        return self._words[: rows * n].reshape(rows, n)
+
+
+class Rooms(threading.local):
+    """Room for places and for rows, a thread's own."""
+
+    def __init__(self) -> None:
+        self.places, self.rows = Room(), Room()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,34 +91,42 @@ def _wanted(columns: tuple[str | Bits, ...]) -> IntArray:
 
 
 class Choice:
-    """Chooses events, and takes some columns of them; `columns` in the order of the rows that come out."""
+    """Chooses events, and takes some columns of them; `columns` in the order of the rows that come out.
+
+    What it gives holds until the same thread asks it again.
+    """
 
     def __init__(self, wanted: Wanted, columns: tuple[str | Bits, ...] = ()) -> None:
         self._condition = wanted.condition
         self._columns = _wanted(columns)
+        self._rooms = Rooms()
 
     def places(self, columns: IntArray, among: IntArray | None = None) -> IntArray:
         """(m,) places of the chosen ones of the events (14, n), each row contiguous; of those `among`, if given."""
         n = columns.shape[1] if among is None else len(among)
         assert columns.shape[1] <= 1 or columns.strides[1] == 8
-        found = np.empty(n, np.int64)
+        found: IntArray = self._rooms.places.array(1, n, n)[0]
         given = 0 if among is None else among.ctypes.data
         base, stride, condition = columns.ctypes.data, columns.strides[0], self._condition.ctypes.data
         return found[: kernels().choose(base, stride, n, given, condition, found.ctypes.data)]
 
-    def of(self, columns: IntArray, among: IntArray | None = None) -> IntArray:
-        """(len(columns), m): what is taken of the chosen ones of the events (14, n); of those `among`, if given."""
-        return taken(columns, self.places(columns, among), self._columns)
+    def of(self, columns: IntArray, among: IntArray | None = None, room: Room | None = None) -> IntArray:
+        """(len(columns), m): what is taken of the chosen ones of the events (14, n); of those `among`, if given.
+
+        With a `room` it holds as long as that is not used again.
+        """
+        into = self._rooms.rows if room is None else room
+        return taken(columns, self.places(columns, among), into, self._columns)
 
 
 #: All columns.
 EVERY = _wanted(L.COLUMNS)
 
 
-def taken(columns: IntArray, places: IntArray, wanted: IntArray = EVERY) -> IntArray:
+def taken(columns: IntArray, places: IntArray, room: Room, wanted: IntArray = EVERY) -> IntArray:
     """(len(wanted), m): of the events (14, n) those at m places, and what is wanted of them (see `_wanted`)."""
     m = len(places)
-    out = np.empty((len(wanted), m), np.int64)
+    out = room.array(len(wanted), m, columns.shape[1])
     if m:
         base, stride = columns.ctypes.data, columns.strides[0]
         kernels().take(base, stride, places.ctypes.data, m, wanted.ctypes.data, len(wanted), out.ctypes.data)

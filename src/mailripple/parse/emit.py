@@ -25,6 +25,10 @@ from mailripple.parse.text import (
 )
 from mailripple.tables import QTYPE_NUMBERS, QTYPES
 
+C_TS, C_CODE, C_LINE, C_SERVER = L.COL["ts"], L.COL["code"], L.COL["line"], L.COL["server"]
+C_CLIENT, C_NAME, C_LINK, C_ACCOUNT = L.COL["client"], L.COL["name"], L.COL["link"], L.COL["account"]
+C_QUEUE, C_SENDER, C_COUNT, C_PID, C_RELAY = (L.COL[name] for name in ("queue", "sender", "count", "pid", "relay"))
+
 MAX_NAME = 512
 TYPE_WORD = int.from_bytes(b"TYPE", "little")
 LOWER = 0x20202020
@@ -327,12 +331,12 @@ def emit(ctx: int, pattern: int, kind: int, rcpt0: int) -> int:
             label = guess(p)
             if label > 0 and label < m:
                 dsn = L.GUESSED
-                put64(col + 8 * stride, text_key(ctx, p + label, m - label))
+                put64(col + C_LINK * stride, text_key(ctx, p + label, m - label))
         elif kind == L.KIND_QUERY and qtype == POINTER:
             cut = i64(ctx + L.V6_CUT)
             if cut > 0 and m == ARPA6_LENGTH and lower8(i64(p + m - 8)) == ARPA6:
                 dsn = L.GROUPED
-                put64(col + 8 * stride, text_key(ctx, p + cut, m - cut))
+                put64(col + C_LINK * stride, text_key(ctx, p + cut, m - cut))
     elif kind == L.KIND_TO or kind == L.KIND_START:
         rcpts = i64(ctx + L.NRCPT) - rcpt0
         count = (rcpts << 40) | rcpt0
@@ -346,15 +350,15 @@ def emit(ctx: int, pattern: int, kind: int, rcpt0: int) -> int:
         if have & (1 << L.SLOT_NRCPTS) == 0:
             count = -1
     status = i64(ctx + L.STATUS)
-    put64(col, i64(ctx + L.TS))
+    put64(col + C_TS * stride, i64(ctx + L.TS))
     put64(
-        col + stride,
+        col + C_CODE * stride,
         kind | (status << 8) | (qtype << 16) | (dsn << 24) | (i64(ctx + L.TS_KIND) << 28) | (pattern << 32),
     )
-    put64(col + 2 * stride, i64(ctx + L.LINES) << 32 | (i64(ctx + L.LINE_START) - i64(ctx + L.TEXT)))
-    put64(col + 3 * stride, server_key(ctx))
-    put64(col + 4 * stride, i64(ctx + L.CLIENT_KEY) if have & (1 << L.SLOT_CLIENT) else 0)
-    put64(col + 5 * stride, name)
+    put64(col + C_LINE * stride, i64(ctx + L.LINES) << 32 | (i64(ctx + L.LINE_START) - i64(ctx + L.TEXT)))
+    put64(col + C_SERVER * stride, server_key(ctx))
+    put64(col + C_CLIENT * stride, i64(ctx + L.CLIENT_KEY) if have & (1 << L.SLOT_CLIENT) else 0)
+    put64(col + C_NAME * stride, name)
     if kind >= L.KIND_FROM:
         emit_mail(ctx, col, stride, count, kind)
     if i64(ctx + L.WIDE) != 0:
@@ -376,13 +380,13 @@ def emit_mail(ctx: int, col: int, stride: int, count: int, kind: int) -> int:
     else:
         sender = sender_hash(ctx, L.SLOT_FROM)
     sasl = have & (1 << L.SLOT_SASL)
-    put64(col + 6 * stride, slot_name(ctx, L.SLOT_SASL) if sasl else slot_name(ctx, L.SLOT_USER))
-    put64(col + 7 * stride, slot_hash(ctx, L.SLOT_QID))
-    put64(col + 8 * stride, link)
-    put64(col + 9 * stride, sender)
-    put64(col + 10 * stride, count)
-    put64(col + 11 * stride, slot_number(ctx, L.SLOT_PID, 1 << 40))
-    put64(col + 12 * stride, i64(ctx + L.RELAY_KEY) if have & (1 << L.SLOT_RELAY_IP) else 0)
+    put64(col + C_ACCOUNT * stride, slot_name(ctx, L.SLOT_SASL) if sasl else slot_name(ctx, L.SLOT_USER))
+    put64(col + C_QUEUE * stride, slot_hash(ctx, L.SLOT_QID))
+    put64(col + C_LINK * stride, link)
+    put64(col + C_SENDER * stride, sender)
+    put64(col + C_COUNT * stride, count)
+    put64(col + C_PID * stride, slot_number(ctx, L.SLOT_PID, 1 << 40))
+    put64(col + C_RELAY * stride, i64(ctx + L.RELAY_KEY) if have & (1 << L.SLOT_RELAY_IP) else 0)
 
 
 @part

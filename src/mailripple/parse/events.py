@@ -30,7 +30,7 @@ Shape = tuple[int, tuple[int, ...]]
 MAX_NAMES = 1 << 22
 _PADDING = 64
 #: Events that one piece holds.  Not a power of two: columns a power of two apart share the same few cache sets.
-CAPACITY = (1 << 17) + 40
+CAPACITY = (1 << 18) + 40
 #: Bytes of parts that one piece takes in at most: places of lines have 32 bits.
 MOST_BYTES = 1 << 28
 

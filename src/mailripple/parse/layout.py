@@ -143,16 +143,18 @@ COLUMNS: Final = (
     "server",  # key of the host
     "client",  # key of the client address
     "name",  # key of the name asked for, or of the first recipient's domain
+    "link",  # hash of the second queue id (bounce, clone, origin), or of the Message-ID (mail.from, mail.msgid)
+    "flags",  # filled by `messages.stitch`: bits of F_*
     "account",  # key of the authenticated account or mailbox user
     "queue",  # hash of the queue id
-    "link",  # hash of the second queue id (bounce, clone, origin), or of the Message-ID (mail.from, mail.msgid)
     "sender",  # hash of the envelope sender; for mail.to: hash of the mailer, if there is a queue id or no client
     "count",  # recipients << 40 | first of them in `rcpts` (mail.to, mail.start); nrcpts << 40 (mail.from); or times
     "pid",
     "relay",  # key of the relay's address
-    "flags",  # filled by `messages.stitch`: bits of F_*
 )
 COL: Final = {name: i for i, name in enumerate(COLUMNS)}
+#: Those that a question can have: the first ones, up to "flags".
+QUESTION_COLUMNS: Final = COL["flags"] + 1
 
 #: In place of a DSN's class, of a question for the address of a mail server whose name is guessed ("mail." and the like
 #: before a domain); the column "link" then holds the key of that domain.

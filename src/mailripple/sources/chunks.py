@@ -19,7 +19,7 @@ from mailripple.sources.raw import RawFile, Stream
 
 PAD = 64
 """Readable bytes before and after the text of a chunk, so that vector loads may overrun."""
-CHUNK = 1 << 20
+CHUNK = 2 << 20
 """Bytes of new text that a chunk takes in: they stay in the processor's cache until they are parsed."""
 MAX_LINE = 65536
 """Longest line that is delivered whole, bytes without its newline."""

@@ -70,7 +70,7 @@ def test_they_are_what_the_pipeline_makes_of_the_log(seed: int) -> None:
     for batch, _ in itertools.chain(in_order.take(mail_events(site, "sendmail", key)), in_order.rest()):
         ready = np.ascontiguousarray(batch)
         stitcher.step(ready)
-        found.append(stitched(ready).columns)
+        found.append(stitched(ready).copy().columns)
     told, made = np.concatenate(found, axis=1), attempts_of(site).columns
 
     def rows(columns: np.ndarray, client: dict[int, int], account: dict[int, int]) -> Counter[tuple[int, ...]]:
