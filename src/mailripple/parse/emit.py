@@ -1,7 +1,8 @@
 """Kernel: keys for names, and the row of an event.
 
 A key is an int64 that stands for a name in every table of a run: an IPv4 address is its own key, everything else is
-a seeded hash whose text is kept once in the dictionary (16-byte slots: key, place in the arena).
+a seeded hash whose text is kept once in the dictionary (a table of keys, which should stay in the cache, and one of
+their places in the arena).
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def remember(ctx: int, key: int, p: int, n: int, lower: int) -> int:
     mask = i64(ctx + L.DICT_MASK)
     at = key & mask
     while True:
-        found = i64(table + 16 * at)
+        found = i64(table + 8 * at)
         if found == key:
             return key
         if found == 0:
@@ -62,8 +63,8 @@ def remember(ctx: int, key: int, p: int, n: int, lower: int) -> int:
     if i64(ctx + L.DICT_FREE) <= 0:
         put64(ctx + L.DICT_FULL, 1)
         return key
-    put64(table + 16 * at, key)
-    put64(table + 16 * at + 8, (used << 16) | n)
+    put64(table + 8 * at, key)
+    put64(i64(ctx + L.DICT_PLACES) + 8 * at, (used << 16) | n)
     arena = i64(ctx + L.ARENA) + used
     for k in range(0, n, 8):
         word = i64(p + k)

@@ -135,7 +135,7 @@ class Parser:
         self._wide = wide
         self._ctx = np.zeros(L.CTX_WORDS, np.int64)
         self._keep: dict[int, npt.NDArray[np.generic]] = {}
-        self._slots = 1 << 17
+        self._slots = 1 << 14
         self._run: hot.Run = self._kernels.run
         self._watch = None if wide else hot.Watch(program)  # straight code does not know where each field stands
         self._origin = 0
@@ -188,9 +188,7 @@ class Parser:
         self._set(L.ROWS, self.program.rows)
         self._paths()
         self._programs()
-        self._own(L.DICT, zeros((self._slots, 2), np.int64))
-        self._set(L.DICT_MASK, self._slots - 1)
-        self._set(L.DICT_FREE, self._slots // 2)
+        self._dictionary(zeros(self._slots, np.int64), zeros(self._slots, np.int64))
         self._arena(1 << 20)
 
     def _programs(self) -> None:
@@ -259,13 +257,19 @@ class Parser:
             self._set(L.DICT_FULL, 1)
             self._set(L.DICT_FREE, 0)
             return
-        new = zeros((4 * self._slots, 2), np.int64)
-        old = self._keep[L.DICT]
-        self._kernels.grow_dictionary(old.ctypes.data, self._slots, new.ctypes.data, 4 * self._slots - 1)
-        self._slots *= 4
-        self._own(L.DICT, new)
-        self._set(L.DICT_MASK, self._slots - 1)
-        self._set(L.DICT_FREE, self._slots // 2 - self._get(L.DICT_N))
+        slots = 2 * self._slots
+        keys, places = zeros(slots, np.int64), zeros(slots, np.int64)
+        old = self._get(L.DICT), self._get(L.DICT_PLACES), self._slots
+        self._kernels.grow_dictionary(*old, keys.ctypes.data, places.ctypes.data, slots - 1)
+        self._slots = slots
+        self._dictionary(keys, places)
+
+    def _dictionary(self, keys: IntArray, places: IntArray) -> None:
+        """Keys of names, half of which may be used, and their places in the arena, apart: of these only few are read."""
+        self._own(L.DICT, keys)
+        self._own(L.DICT_PLACES, places)
+        self._set(L.DICT_MASK, len(keys) - 1)
+        self._set(L.DICT_FREE, len(keys) // 2 - self._get(L.DICT_N))
 
     def use(self, run: hot.Run) -> None:
         """Parse by this code from now on: the interpreter, or straight code of the same program (see `hot`)."""
@@ -379,9 +383,8 @@ class Parser:
 
     def names(self) -> dict[int, bytes]:
         """Text of every key given out so far: names as bytes, IPv6 addresses as 16 bytes."""
-        table = self._keep[L.DICT]
         arena = self._keep[L.ARENA].tobytes()
-        keys, places = table[:, 0], table[:, 1]
+        keys, places = self._keep[L.DICT], self._keep[L.DICT_PLACES]
         used = np.flatnonzero(keys)
         return {
             int(k): arena[v >> 16 : (v >> 16) + (v & 0xFFFF)]

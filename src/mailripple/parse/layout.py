@@ -31,6 +31,7 @@ from mailripple.tables import FIELDS, REFUSALS
     RCPT_CAP,
     NRCPT,
     DICT,
+    DICT_PLACES,
     DICT_MASK,
     DICT_N,
     DICT_FREE,
@@ -95,8 +96,8 @@ from mailripple.tables import FIELDS, REFUSALS
     HITS,
     INTERPRET,
     GO_ON,
-) = range(0, 672, 8)
-CTX_WORDS: Final = 84
+) = range(0, 680, 8)
+CTX_WORDS: Final = 85
 
 #: What a stamp says: nothing; no year; no offset; everything.
 NO_TIME, CIVIL_NO_YEAR, CIVIL, UTC = 0, 1, 2, 3

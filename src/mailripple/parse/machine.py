@@ -358,18 +358,18 @@ def go_on(ctx: int, pc: int, start: int, e: int) -> int:
 
 
 @entry
-def grow_dictionary(old: int, slots: int, new: int, mask: int) -> int:
-    """Copy the dictionary's slots into an empty table of mask + 1 slots."""
+def grow_dictionary(old: int, old_places: int, slots: int, new: int, places: int, mask: int) -> int:
+    """Copy the dictionary's keys and places into empty tables of mask + 1 slots."""
     n = 0
     for k in range(slots):
-        key = i64(old + 16 * k)
+        key = i64(old + 8 * k)
         if key == 0:
             continue
         at = key & mask
-        while i64(new + 16 * at) != 0:
+        while i64(new + 8 * at) != 0:
             at = (at + 1) & mask
-        put64(new + 16 * at, key)
-        put64(new + 16 * at + 8, i64(old + 16 * k + 8))
+        put64(new + 8 * at, key)
+        put64(places + 8 * at, i64(old_places + 8 * k))
         n += 1
     return n
 
