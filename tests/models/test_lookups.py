@@ -31,7 +31,8 @@ from mailripple.models.gaps import (
 from mailripple.models.logs import ONE
 from mailripple.models.lookups import WINDOW, Lookups, LookupScore, servers_meanwhile
 from mailripple.models.lookups_kernel import GUESS, X_AGAIN
-from mailripple.models.sums_kernel import X_TOP
+from mailripple.models.senders_kernel import X_MID_MESSAGES, X_OFTEN
+from mailripple.models.sums_kernel import X_ALARM_UNITS, X_REST, X_TOP
 from mailripple.parse import layout as L
 from mailripple.tables import QTYPES
 from tests.models.test_gaps import chances, sorts_of
@@ -183,8 +184,10 @@ def test_the_kernel_equals_the_slow_reference(seed: int, size: int, cuts: int) -
 
 
 def test_a_subject_has_room_for_its_sums() -> None:
-    """The words of a client end where those of the heaviest records begin."""
-    assert X_AGAIN + 8 <= X_TOP
+    """The words of a client, and those of a sender, end where those begin that both have."""
+    assert max(X_AGAIN, X_MID_MESSAGES) + 8 <= X_REST
+    assert X_ALARM_UNITS + 8 <= X_TOP
+    assert X_OFTEN <= 5 * 64
 
 
 def test_a_first_name_is_remembered_for_sixty_days() -> None:

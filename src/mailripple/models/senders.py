@@ -138,7 +138,7 @@ _FIELDS: tuple[Field, ...] = (
     (sums_kernel.X_LAST, whole),
     (kernel.X_UNITS, whole),
     (kernel.X_FAILS, whole),
-    (kernel.X_NEW, whole),
+    (kernel.X_DOMAINS, whole),
     (kernel.X_SENDERS, whole),
     (kernel.X_DEFERRED, whole),
     (sums_kernel.X_MOST, nats),

@@ -56,11 +56,10 @@ STATE_WORDS = 13
 R_TS, R_ORDER, R_SERVER, R_QUEUE, R_CLIENT, R_ACCOUNT = range(6)
 R_SENDER, R_DOMAIN, R_FIRST, R_STATUS, R_DSN, R_FINAL = range(6, 12)
 
-#: Words of a subject behind those of `sums_kernel`.
+#: Words of a subject behind those of `sums_kernel`: what every unit reads.
 (
     X_UNITS,
     X_FAILS,
-    X_NEW,
     X_DOMAINS,
     X_CURVE,
     X_SENDERS,
@@ -73,31 +72,30 @@ R_SENDER, R_DOMAIN, R_FIRST, R_STATUS, R_DSN, R_FINAL = range(6, 12)
     X_S,
     X_P,
     X_RB,
+    X_RB3,
     X_RV,
     X_RS,
     X_B_SINCE,
     X_V_SINCE,
     X_S_SINCE,
+    X_P_SINCE,
     X_B_UNITS,
     X_V_UNITS,
     X_S_UNITS,
-    X_CLUSTERED,
-    X_LOGIN,
-    X_LOGIN_AT,
-    X_DEFERRED,
+    X_P_UNITS,
     X_DAY,
-    X_MID_SENDERS,
-    X_MID_MESSAGES,
     X_OLD_SENDERS,
     X_OLD_MESSAGES,
-    X_P_SINCE,
-    X_P_UNITS,
+    X_PAST_FAILS,
     X_SPOKE,
     X_HOUR,
     X_LOW,
-    X_RB3,
-    X_PAST_FAILS,
-) = range(X_OWN, X_OWN + 39 * 8, 8)
+    X_LOGIN,
+    X_LOGIN_AT,
+    X_OFTEN,
+) = range(X_OWN, X_OWN + 35 * 8, 8)
+#: ... and the rest.
+X_CLUSTERED, X_DEFERRED, X_MID_SENDERS, X_MID_MESSAGES = range(X_OFTEN, X_OFTEN + 4 * 8, 8)
 HOST, ACCOUNT = 1, 2
 
 HOUR = 3_600_000_000
@@ -235,7 +233,6 @@ def step_contacts(state: int, subject: int, known: int, chance: int, failed: int
     fails = chance
     if not known:
         put64(subject + X_DOMAINS, i64(subject + X_DOMAINS) + 1)
-        put64(subject + X_NEW, i64(subject + X_NEW) + 1)
         fails = min(NEW_FAILS * chance // NEW_FAILS_OF, CEILING)
     other = min(NEW_MOST, max(NEW_LEAST, q + NEW_MORE))
     log_e = log_share(other, not known) - log_share(q, not known)
@@ -412,7 +409,7 @@ def fetch_unit(state: int, row: int, stride: int) -> int:
     """Ask for the places of a later row's subject and pairs: the tables are larger than the cache."""
     key = join_keys(i64(row + R_CLIENT * stride), HOST)
     at = place_of(state, SUBJECTS, SUBJECT, key)
-    for line in range(0, SUBJECT, 64):
+    for line in range(0, X_OFTEN, 64):
         prefetch(at + line)
     prefetch(place_of(state, PAIRS, PAIR, join_keys(join_keys(key, i64(row + R_DOMAIN * stride)), 1)))
     sender = join_keys(key, i64(row + R_SENDER * stride))

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from mailripple.messages_tables import join_keys
 from mailripple.models.logs import ONE, add_logs, log_of
-from mailripple.parse.native import entry, i64, part, put64
+from mailripple.parse.native import entry, i64, part, put64, shr
 from mailripple.slots_kernel import empty, find, first_free, settle
 
 #: The state block: address, mask and used slots of each table; then the latest time.
@@ -31,10 +31,14 @@ KEEPS = (120, 8 * 1440, 60 * 1440)
 FOR_HOURS, FOR_WEEK, FOR_LONG = range(3)
 #: How many rows ahead memory is asked for.
 AHEAD = 8
-#: First words of a subject.
-X_ID, X_KEY, X_KIND, X_FIRST, X_LAST, X_WEEK, X_WEEK_UNITS, X_LAST_WEEK_UNITS = range(0, 64, 8)
-X_MOST, X_SURE, X_NOTICE_AT, X_WARNING_AT, X_ALARM_AT, X_ONSET, X_ALARM_UNITS, X_OWN = range(64, 128, 8)
-#: The five records that weigh most since the evidence last began: weight, then order.
+#: Words of a subject: first those that every step reads, then a score's own, of which the first are read as often (a
+#: step waits for each line of memory that it looks at); and from X_REST on those that are looked at seldom.
+X_ID, X_LAST, X_WEEK, X_WEEK_UNITS, X_KEPT, X_OWN = range(0, 48, 8)
+X_KEY, X_KIND, X_FIRST = range(352, 376, 8)
+X_MOST, X_SURE, X_NOTICE_AT, X_WARNING_AT, X_ALARM_AT, X_ONSET, X_ALARM_UNITS = range(376, 432, 8)
+X_REST = X_KEY
+#: X_WEEK_UNITS holds the units of this week, and those of the last one << 32.
+#: The five records that weigh most since the evidence last began (X_KEPT: there are some): weight, then order.
 X_TOP, TOP = 432, 5
 WEEK = 7 * 86_400_000_000
 #: A sum of evidence stops there (e = 1e12): it must be able to fall again.
@@ -144,23 +148,26 @@ def roberts(subject: int, stream: int, log_e: int, units: int) -> int:
 def count_week(subject: int, ts: int) -> int:
     """Units of this week and the last: the number of moments at which a change could have come."""
     week = ts // WEEK
+    units = i64(subject + X_WEEK_UNITS)
     if week != i64(subject + X_WEEK):
-        put64(subject + X_LAST_WEEK_UNITS, i64(subject + X_WEEK_UNITS) if week == i64(subject + X_WEEK) + 1 else 0)
+        units = units << 32 if week == i64(subject + X_WEEK) + 1 else 0
         put64(subject + X_WEEK, week)
-        put64(subject + X_WEEK_UNITS, 0)
-    put64(subject + X_WEEK_UNITS, i64(subject + X_WEEK_UNITS) + 1)
-    return 0
+    return put64(subject + X_WEEK_UNITS, units + 1)
 
 
 @part
 def week_units(subject: int) -> int:
     """Steps of this week and the last."""
-    return i64(subject + X_WEEK_UNITS) + i64(subject + X_LAST_WEEK_UNITS)
+    units = i64(subject + X_WEEK_UNITS)
+    return shr(units, 32) + (units & 0xFFFFFFFF)
 
 
 @part
 def keep_line(subject: int, weight: int, order: int) -> int:
-    """Keep the record among the five that weigh most; of equals the earlier ones."""
+    """Keep the record among the five that weigh most, if it weighs anything; of equals the earlier ones."""
+    if weight <= 0:
+        return 0
+    put64(subject + X_KEPT, 1)
     least = subject + X_TOP
     for j in range(1, TOP):
         slot = subject + X_TOP + 16 * j
@@ -175,7 +182,8 @@ def keep_line(subject: int, weight: int, order: int) -> int:
 @part
 def forget_lines(subject: int) -> int:
     """The evidence begins anew: what was kept no longer counts, unless the subject was noticed for it."""
-    if i64(subject + X_NOTICE_AT) == 0:
+    if i64(subject + X_KEPT) and i64(subject + X_NOTICE_AT) == 0:
+        put64(subject + X_KEPT, 0)
         for j in range(TOP):
             put64(subject + X_TOP + 16 * j, 0)
     return 0

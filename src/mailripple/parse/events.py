@@ -265,7 +265,7 @@ class Parser:
         self._dictionary(keys, places)
 
     def _dictionary(self, keys: IntArray, places: IntArray) -> None:
-        """Keys of names, half of which may be used, and their places in the arena, apart: of these only few are read."""
+        """Keys of names, half of which may be used, and their places in the arena, which are read when names are."""
         self._own(L.DICT, keys)
         self._own(L.DICT_PLACES, places)
         self._set(L.DICT_MASK, len(keys) - 1)
