@@ -31,6 +31,7 @@ _FROM = ("ts", "server", "queue", "client", "account", "sender", "name", FIRST, 
 _DEFERRED = Choice(Wanted((L.KIND_TO,), status=L.DEFERRED), _FROM)
 _OTHER = Choice(Wanted((L.KIND_TO,), not_status=L.DEFERRED, some=L.F_OUT), _FROM)
 _BEGINNING = -(1 << 62)
+_NONE = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,25 +133,36 @@ class Newest:
         if room is not None:
             self.spare.append(room)
 
-    def _drop(self) -> IntArray:
+    def _newest(self) -> list[IntArray]:
+        """Of each part the places of the rows that are kept; `since` is set."""
+        times = np.concatenate([_NONE, *(part[0] for part in self.parts)])
+        times = times[times > self.since]
+        if len(times) > self.keep:
+            cut = len(times) - self.keep - 1
+            self.since = max(self.since, int(np.partition(times, cut)[cut]))
+        return [np.flatnonzero(part[0] > self.since) for part in self.parts]
+
+    def _column(self, name: str, chosen: Sequence[IntArray]) -> IntArray:
+        """A column of the rows at some places of each part: whole tables, copied once more, would be new memory."""
+        return np.concatenate([_NONE, *(part[COL[name], at] for part, at in zip(self.parts, chosen, strict=True))])
+
+    def _drop(self) -> None:
         """Bring the rows together, and drop the oldest that are too many."""
-        rows = np.concatenate([np.zeros((len(COLUMNS), 0), np.int64), *self.parts], axis=1)
-        rows = rows[:, rows[0] > self.since]
-        if rows.shape[1] > self.keep:
-            cut = rows.shape[1] - self.keep - 1
-            self.since = max(self.since, int(np.partition(rows[0], cut)[cut]))
-            rows = rows[:, rows[0] > self.since]
+        chosen = self._newest()
+        rows = np.stack([self._column(name, chosen) for name in COLUMNS])
         while self.rooms:
             self._free(self.rooms.popleft())
         self.parts, self.held = deque([rows] if rows.shape[1] else []), rows.shape[1]
         self.rooms.extend([None] * len(self.parts))
-        return rows
 
     def rows(self) -> Rows:
         """What is kept, in one order whatever the order in which it came."""
-        found = self._drop()
-        order = np.lexsort([found[COL[name]] for name in ("status", "domain", "queue", "ts")])
-        return Rows(np.ascontiguousarray(found[:, order]), self.since)
+        chosen = self._newest()
+        order = np.lexsort([self._column(name, chosen) for name in ("status", "domain", "queue", "ts")])
+        found = np.empty((len(COLUMNS), len(order)), np.int64)
+        for name, row in zip(COLUMNS, found, strict=True):
+            row[:] = self._column(name, chosen)[order]
+        return Rows(found, self.since)
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mailripple.models import lookups_kernel, sums_kernel
-from mailripple.models.sums import Sums, kernels, lines_of
+from mailripple.models.sums import Subjects, Sums, kernels, lines_of
 from mailripple.parse import layout as L
 
 
@@ -18,12 +18,12 @@ def test_tables_grow_with_their_subjects() -> None:
     events[L.COL["name"]] = np.arange(3000)
     events[L.COL["code"]] = lookups_kernel.MX << 16
     sums.run(kernels().fold_lookups, events)
-    assert sorted(sums.rows()[:, sums_kernel.X_KEY >> 3].tolist()) == list(range(1, 1001))
-    assert set(sums.rows()[:, lookups_kernel.X_NAMES >> 3].tolist()) == {3}
+    assert sorted(sums.subjects().word(sums_kernel.X_KEY).tolist()) == list(range(1, 1001))
+    assert set(sums.subjects().word(lookups_kernel.X_NAMES).tolist()) == {3}
 
 
 def test_lines_are_told_heaviest_first() -> None:
     """Of equal weight the earlier; what weighs nothing is no evidence."""
     row = np.zeros(sums_kernel.SUBJECT // 8, np.int64)
     row[sums_kernel.X_TOP >> 3 :] = [5, 70, 9, 60, 5, 50, 0, 40, -3, 30]
-    assert lines_of(np.stack([row, 0 * row])) == [(60, 50, 70), ()]
+    assert lines_of(Subjects(np.stack([row, 0 * row]), np.arange(2))) == [(60, 50, 70), ()]

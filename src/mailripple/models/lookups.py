@@ -88,9 +88,8 @@ class Lookups:
 
     def scores(self) -> list[LookupScore]:
         """All clients that asked for two names or more, in the order of their keys."""
-        rows = self._sums.rows()
-        rows = rows[rows[:, kernel.X_NAMES >> 3] > 1]
-        return [LookupScore(*known) for known in told(rows, _FIELDS)]
+        every = self._sums.subjects()
+        return [LookupScore(*known) for known in told(every.at(every.word(kernel.X_NAMES) > 1), _FIELDS)]
 
 
 #: Where the fields of a score stand, in their order; the lines come last.

@@ -107,23 +107,24 @@ class Senders:
         Hosts that were ever noticed teach nothing, and nothing is learnt before it is a day old (24 h quarantine).
         """
         self._state[kernel.NEXT_DAY >> 3] = (now // DAY + 1) * DAY
-        rows = self._sums.rows()
-        clean = rows[(rows[:, sums_kernel.X_NOTICE_AT >> 3] == 0) & (rows[:, sums_kernel.X_KIND >> 3] == kernel.HOST)]
-        known = [self._day_old.get(key, (0, 0)) for key in clean[:, 0].tolist()]
+        every = self._sums.subjects()
+        keys = every.word(sums_kernel.X_ID)
+        clean = (every.word(sums_kernel.X_NOTICE_AT) == 0) & (every.word(sums_kernel.X_KIND) == kernel.HOST)
+        known = [self._day_old.get(key, (0, 0)) for key in keys[clean].tolist()]
         old = np.array([k for k in known if k[0] >= LEARN_UNITS], np.float64).reshape(-1, 2)
         if len(old) >= LEARN_HOSTS:
             mean = old[:, 1].sum() / old[:, 0].sum()
             rates = (old[:, 1] + SHRINK * mean) / (old[:, 0] + SHRINK)
             rate = min(max(LEAST_RATE, float(np.quantile(rates, QUANTILE))), MOST_RATE)
             self._state[kernel.THETA >> 3] = logs.fixed(rate)
-        counts = rows[:, [0, kernel.X_UNITS >> 3, kernel.X_FAILS >> 3]].tolist()
-        self._day_old = {key: (units, failed) for key, units, failed in counts}
+        columns = (column.tolist() for column in (keys, every.word(kernel.X_UNITS), every.word(kernel.X_FAILS)))
+        self._day_old = {key: (units, failed) for key, units, failed in zip(*columns, strict=True)}
 
     def scores(self) -> list[SenderScore]:
         """All subjects that sent anything, in the order of their keys."""
-        rows = self._sums.rows()
-        rows = rows[(rows[:, kernel.X_UNITS >> 3] != 0) | (rows[:, kernel.X_DEFERRED >> 3] != 0)]
-        return [SenderScore(*known) for known in told(rows, _FIELDS)]
+        every = self._sums.subjects()
+        sent = (every.word(kernel.X_UNITS) != 0) | (every.word(kernel.X_DEFERRED) != 0)
+        return [SenderScore(*known) for known in told(every.at(sent), _FIELDS)]
 
 
 def _is_account(kinds: npt.NDArray[np.int64]) -> list[Any]:

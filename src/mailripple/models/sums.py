@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -66,11 +67,30 @@ class Sums:
             while 2 * len(self._tables[table]) < parts * needed + 64:  # room for the next rows in small tables too
                 self._own(table, widened(self._tables.pop(table), kernels()))
 
-    def rows(self) -> npt.NDArray[np.int64]:
-        """The subjects, a row of words each."""
+    def subjects(self) -> Subjects:
+        """All subjects; they hold until the next rows are folded in."""
         table = self._tables[kernel.SUBJECTS]
-        used: npt.NDArray[np.int64] = table[table[:, 0] != 0]
-        return used
+        return Subjects(table, np.flatnonzero(table[:, 0]))
+
+
+@dataclass(frozen=True, slots=True)
+class Subjects:
+    """Those at some `places` of a table of subjects (slots, words).
+
+    Their words are read one by one: a copy of whole subjects would be much new memory, for a few words of each.
+    """
+
+    table: npt.NDArray[np.int64]
+    places: npt.NDArray[np.int64]
+
+    def word(self, where: int) -> npt.NDArray[np.int64]:
+        """A word (byte offset) of each."""
+        found: npt.NDArray[np.int64] = self.table[self.places, where >> 3]
+        return found
+
+    def at(self, which: npt.NDArray[Any]) -> Subjects:
+        """Some of them, by number or by a mask."""
+        return Subjects(self.table, self.places[which])
 
 
 #: A field of a score: the word (byte offset) that it is read from, and how a column of them is read.
@@ -92,19 +112,19 @@ def moment(column: npt.NDArray[np.int64]) -> list[Any]:
     return [value or None for value in column.tolist()]
 
 
-def told(rows: npt.NDArray[np.int64], fields: Sequence[Field]) -> Iterator[tuple[Any, ...]]:
+def told(subjects: Subjects, fields: Sequence[Field]) -> Iterator[tuple[Any, ...]]:
     """The fields of each subject, in the order of kinds and keys, and the orders of its heaviest records (`lines_of`).
 
     Column by column: a million words at once are cheap, one by one they are not.
     """
-    rows = rows[np.lexsort((rows[:, kernel.X_KEY >> 3], rows[:, kernel.X_KIND >> 3]))]
-    return zip(*(read(rows[:, word >> 3]) for word, read in fields), lines_of(rows), strict=True)
+    subjects = subjects.at(np.lexsort((subjects.word(kernel.X_KEY), subjects.word(kernel.X_KIND))))
+    return zip(*(read(subjects.word(word)) for word, read in fields), lines_of(subjects), strict=True)
 
 
-def lines_of(rows: npt.NDArray[np.int64]) -> list[tuple[int, ...]]:
+def lines_of(subjects: Subjects) -> list[tuple[int, ...]]:
     """For each subject, orders of the records that weigh most for it, heaviest first."""
     first = kernel.X_TOP >> 3
-    tops = rows[:, first : first + 2 * kernel.TOP].reshape(-1, kernel.TOP, 2)
+    tops = subjects.table[subjects.places, first : first + 2 * kernel.TOP].reshape(-1, kernel.TOP, 2)
     weights, orders = tops[:, :, 0], tops[:, :, 1]
     ranked = np.lexsort((orders, -weights), axis=-1)
     counts = (weights > 0).sum(axis=1).tolist()
