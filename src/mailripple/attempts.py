@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -67,6 +67,11 @@ class KeptAttempts:
 
     deferred: Rows = field(default_factory=no_rows)
     other: Rows = field(default_factory=no_rows)
+
+    def columns_since(self, moment: int) -> Callable[[str], IntArray]:
+        """The columns of all attempts after a moment, by name, each made when it is asked for; in no order."""
+        chosen = [(table, np.flatnonzero(table["ts"] > moment)) for table in (self.deferred, self.other)]
+        return lambda name: np.concatenate([table[name][places] for table, places in chosen])
 
 
 def acting_as(kept: KeptAttempts) -> dict[int, int]:

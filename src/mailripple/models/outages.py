@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mailripple.attempts import KeptAttempts
+from mailripple.attempts import COLUMNS, KeptAttempts
 from mailripple.parse import layout as L
 
 IntArray = npt.NDArray[np.int64]
@@ -57,28 +57,32 @@ class Outage:
 
 def find_outages(kept: KeptAttempts) -> list[Outage]:
     """All causes of deferrals that can be told, by their start."""
-    since = max(kept.deferred.since, kept.other.since)
-    tables = [t.columns for t in (kept.deferred, kept.other)]
-    if not (kept.deferred.complete and kept.other.complete):
-        tables = [t[:, t[0] > since] for t in tables]
-    rows = np.concatenate(tables, axis=1)
-    rows = rows[:, np.lexsort((rows[9], rows[0]))]
+    rows = _by_time(kept)
     if not rows.shape[1]:
         return []
     silent = list(_silences(rows))
     asked = np.ones(rows.shape[1], bool)
     for outage in silent:
         asked &= (rows[0] < outage.start) | (rows[0] > outage.end)
-    rest = rows if asked.all() else rows[:, asked]
-    first = rest[:, (rest[7] == 1) & (rest[8] == L.DEFERRED)]
-    domains, begins, counts = np.unique(first[6], return_index=True, return_counts=True)
+    first = rows[6, asked & (rows[7] == 1) & (rows[8] == L.DEFERRED)]
+    domains, begins, counts = np.unique(first, return_index=True, return_counts=True)
     enough = np.flatnonzero((counts >= FEWEST) & (domains != 0))
     wanted = domains[enough[np.lexsort((begins[enough], -counts[enough]))][:MOST]]  # of equals the earlier: not by key
-    rest = rest[:, np.isin(rest[6], wanted)]
-    rest = rest[:, np.argsort(rest[6], kind="stable")]
-    of_each = np.split(rest, np.flatnonzero(np.diff(rest[6])) + 1, axis=1) if rest.shape[1] else []
-    found = [outage for mine in of_each for outage in _at(np.ascontiguousarray(mine), int(rows[0, -1]))]
+    places = np.flatnonzero(asked & np.isin(rows[6], wanted))
+    places = places[np.argsort(rows[6, places], kind="stable")]
+    of_each = np.split(places, np.flatnonzero(np.diff(rows[6, places])) + 1) if len(places) else []
+    found = [outage for mine in of_each for outage in _at(np.ascontiguousarray(rows[:, mine]), int(rows[0, -1]))]
     return sorted([*silent, *found], key=lambda o: (o.start, o.lines))
+
+
+def _by_time(kept: KeptAttempts) -> IntArray:
+    """(11, n) all attempts since both tables are complete, by time and order; made column by column, without a copy."""
+    columns = kept.columns_since(max(kept.deferred.since, kept.other.since))
+    order = np.lexsort((columns("order"), columns("ts")))
+    rows = np.empty((len(COLUMNS), len(order)), np.int64)
+    for name, row in zip(COLUMNS, rows, strict=True):
+        row[:] = columns(name)[order]
+    return rows
 
 
 def _at(rows: IntArray, end: int) -> Iterator[Outage]:

@@ -3,9 +3,12 @@ deferral and after a delivery; only the difference says something."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
+from mailripple.attempts import KeptAttempts
 from mailripple.models.evidence import Evidence, share
 from mailripple.models.findings import Estimate, Relation, Verdict
 from mailripple.models.words import named, relation, unknown
@@ -23,18 +26,13 @@ LITTLE = 0.1
 
 def resent(evidence: Evidence) -> Relation:
     """K11, by sender and destination: records name a message's recipients, the table of attempts only their domain."""
-    deferred, other = evidence.material.attempts.deferred, evidence.material.attempts.other
     span = evidence.bins.span(evidence.bins.mail)
-    since = max(deferred.since, other.since)
-    tables = [r.columns[:, r["ts"] > since] for r in (deferred, other)]
-    rows = np.concatenate(tables, axis=1)
-    rows = rows[:, np.lexsort((rows[9], rows[0]))]
-    first = rows[:, (rows[7] == 1) & (rows[5] != 0) & (rows[6] != 0)]
-    if not first.shape[1]:
+    first, since, until = _first_attempts(evidence.material.attempts)
+    if not len(first.ts):
         return unknown("K11", "no first attempts with a sender and a destination are known", span)
     fresh, again = _neighbours(first)
-    fresh &= (first[0] >= int(rows[0, 0]) + SOON) & (first[0] <= int(rows[0, -1]) - SOON)
-    mine, others = fresh & (first[8] == DEFERRED), fresh & (first[8] == SENT)
+    fresh &= (first.ts >= since + SOON) & (first.ts <= until - SOON)
+    mine, others = fresh & (first.status == DEFERRED), fresh & (first.status == SENT)
     if np.count_nonzero(mine) < FEWEST or np.count_nonzero(others) < FEWEST:
         return unknown("K11", f"fewer than {FEWEST} new mails were deferred, or delivered, with an hour around", span)
     after_deferral = share(float(np.count_nonzero(again[mine])), float(np.count_nonzero(mine)))
@@ -59,27 +57,51 @@ def resent(evidence: Evidence) -> Relation:
     return relation("K11", verdict, answer, estimates, span, conditions)
 
 
-def _neighbours(first: IntArray) -> tuple[BoolArray, BoolArray]:
+@dataclass(frozen=True, slots=True)
+class First:
+    """First attempts with a sender and a destination, by time and order; columns of `attempts.COLUMNS`."""
+
+    ts: IntArray
+    queue: IntArray
+    sender: IntArray
+    domain: IntArray
+    status: IntArray
+
+
+def _first_attempts(kept: KeptAttempts) -> tuple[First, int, int]:
+    """First attempts since both tables are complete, and the first and last moment of all attempts since then."""
+    columns = kept.columns_since(max(kept.deferred.since, kept.other.since))
+    ts = columns("ts")
+    if not len(ts):
+        return First(*[ts] * 5), 0, 0
+    places = np.flatnonzero((columns("first") == 1) & (columns("sender") != 0) & (columns("domain") != 0))
+    places = places[np.lexsort((columns("order")[places], ts[places]))]
+    some = (columns(name)[places] for name in ("ts", "queue", "sender", "domain", "status"))
+    return First(*some), int(ts.min()), int(ts.max())
+
+
+def _neighbours(first: First) -> tuple[BoolArray, BoolArray]:
     """For each first attempt: did the same sender not write to that domain within SOON before; and does within SOON?
 
     Only the first is asked for the second: who writes to a destination all the time does not send again.
     """
-    order = np.lexsort((first[0], first[6], first[5]))
-    rows = first[:, order]
-    same = (rows[5, 1:] == rows[5, :-1]) & (rows[6, 1:] == rows[6, :-1])
-    near = same & (rows[2, 1:] != rows[2, :-1]) & (np.diff(rows[0]) <= SOON)
-    fresh, again = np.ones(first.shape[1], np.bool_), np.zeros(first.shape[1], np.bool_)
-    fresh[order[1:]] = ~(same & (np.diff(rows[0]) <= SOON))
-    again[order[:-1]] = near
+    order = np.lexsort((first.ts, first.domain, first.sender))
+    soon = np.diff(first.ts[order]) <= SOON
+    for column in (first.sender[order], first.domain[order]):
+        soon &= column[1:] == column[:-1]
+    queue = first.queue[order]
+    fresh, again = np.ones(len(order), np.bool_), np.zeros(len(order), np.bool_)
+    fresh[order[1:]] = ~soon
+    again[order[:-1]] = soon & (queue[1:] != queue[:-1])
     return fresh, again
 
 
-def _difference(first: IntArray, again: BoolArray, mine: BoolArray, others: BoolArray) -> Estimate:
+def _difference(first: First, again: BoolArray, mine: BoolArray, others: BoolArray) -> Estimate:
     """Difference of the two shares with an interval from resampled senders, who are what repeats itself.
 
     They are numbered as they appear: keys, which are other ones in each run, would draw other samples.
     """
-    _, places, index = np.unique(first[5], return_index=True, return_inverse=True)
+    _, places, index = np.unique(first.sender, return_index=True, return_inverse=True)
     index = np.argsort(np.argsort(places))[index]
     size = len(places)
     sums = [
