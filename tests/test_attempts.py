@@ -42,7 +42,7 @@ def test_it_holds_what_was_deferred(seed: int) -> None:
 def test_cuts_do_not_matter(times: list[int], cuts: list[int], keep: int) -> None:
     """Law 2: parts cut anywhere and merged in any order keep the same rows, and know since when they are complete."""
     table = np.zeros((len(COLUMNS), len(times)), np.int64)
-    table[0], table[2] = times, np.arange(len(times))
+    table[0], table[COLUMNS.index("order")] = times, np.arange(len(times))
 
     def kept(parts: list[np.ndarray], since: list[int]) -> Rows:
         newest = Newest(keep)

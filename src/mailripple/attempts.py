@@ -161,9 +161,9 @@ class Newest:
         self.rooms.extend([None] * len(self.parts))
 
     def rows(self) -> Rows:
-        """What is kept, in one order whatever the order in which it came."""
+        """What is kept, by time and order, whatever the order in which it came."""
         chosen = self._newest()
-        order = np.lexsort([self._column(name, chosen) for name in ("status", "domain", "queue", "ts")])
+        order = np.lexsort([self._column(name, chosen) for name in ("order", "ts")])
         found = np.empty((len(COLUMNS), len(order)), np.int64)
         for name, row in zip(COLUMNS, found, strict=True):
             row[:] = self._column(name, chosen)[order]

@@ -28,6 +28,8 @@ CELL = 32
 PAIR = 16
 #: What a counter of a cell holds at most; the bit of a cell's tag, beside its kind, that makes it a heavy one.
 MOST, HEAVY, HEAVY_BITS = 255, 128, 8
+#: What `bump_all` adds to a counter at most; the highest bits of the counters in a word.
+FEW, TOP_BITS = 127, 0x8080_8080_8080_8080 - (1 << 64)
 TOTAL = 80
 #: The most that the counters of a light cell hold, eight in a word.
 LIGHT_MOST = 0x0303030303030303
@@ -148,6 +150,37 @@ def bump(state: int, slot: int, counter: int, n: int) -> int:
     if more <= MOST:
         return put8(at, more)
     return overflow(state, slot, counter, n)
+
+
+@part
+def sum_bytes(a: int, b: int) -> int:
+    """Sums of eight bytes each; those that overflow begin again at 0."""
+    return ((a & ~TOP_BITS) + (b & ~TOP_BITS)) ^ ((a ^ b) & TOP_BITS)
+
+
+@part
+def overflows(a: int, b: int, total: int) -> int:
+    """True if one of eight sums of bytes does not fit into its byte of `total`."""
+    return ((a & b) | ((a | b) & ~total)) & TOP_BITS != 0
+
+
+@part
+def bump_all(state: int, slot: int, low: int, high: int) -> int:
+    """Add to the eight lower and the eight upper counters of the slot's cell, FEW at most to each: a byte for each."""
+    if slot == 0:
+        return 0
+    at = cell_of(state, slot) + 16
+    lower = i64(at)
+    upper = i64(at + 8)
+    first = sum_bytes(lower, low)
+    second = sum_bytes(upper, high)
+    if not (overflows(lower, low, first) | overflows(upper, high, second)):
+        put64(at, first)
+        return put64(at + 8, second)
+    for k in range(8):
+        bump(state, slot, k, (low >> 8 * k) & 0xFF)
+        bump(state, slot, 8 + k, (high >> 8 * k) & 0xFF)
+    return 0
 
 
 @part

@@ -6,6 +6,7 @@ Heavy modules are imported by the command that needs them, so that `--help` and 
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 import time
@@ -362,6 +363,7 @@ def json_argument(arguments: list[str]) -> list[str]:
 def main() -> None:
     """Entry point: run a command; errors in four short lines, and the exit status that belongs to them."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's idle threads cost more than a small report
+    gc.set_threshold(100_000, 20, 100)  # what is made is kept to the end: there is no garbage to look for
     try:
         try:
             cli.main(args=json_argument(sys.argv[1:]), prog_name="mailripple", standalone_mode=True)

@@ -6,6 +6,7 @@ from mailripple.asked_kernel import forget_questions, head, is_new_lookup
 from mailripple.cells_kernel import (
     ASKED_MASK,
     BATCH,
+    FEW,
     INDEX_MASK,
     INDEX_N,
     MINUTE,
@@ -23,6 +24,7 @@ from mailripple.cells_kernel import (
     add,
     asked_home,
     bump,
+    bump_all,
     cell_of,
     entity_cell,
     index_slot,
@@ -82,6 +84,8 @@ Q_A, Q_AAAA, Q_MX, Q_PTR, Q_TXT, Q_LOOKUP = 10, 11, 12, 13, 14, 15
 
 #: How many events ahead memory is asked for: what the keys of an event lead to, and what that leads to.
 FAR, NEAR = 24, 10
+#: Before all minutes.
+NEVER = -(1 << 62)
 
 C_TS, C_CODE, C_SERVER, C_CLIENT, C_NAME = L.COL["ts"], L.COL["code"], L.COL["server"], L.COL["client"], L.COL["name"]
 C_LINK = L.COL["link"]
@@ -127,7 +131,7 @@ def pairs_crowded(state: int) -> int:
 
 
 @part
-def count_query(state: int, col: int, stride: int, row: int, code: int, ts: int, window: int) -> int:
+def count_query(state: int, col: int, stride: int, row: int, code: int, ts: int, minute: int, window: int) -> int:
     """A DNS query: by server and type, by client and minute, and as a look-up unless it is a repetition."""
     qtype = (code >> 16) & 0xFF
     client = i64(col + C_CLIENT * stride)
@@ -139,7 +143,7 @@ def count_query(state: int, col: int, stride: int, row: int, code: int, ts: int,
     add(row, D_LOOKUP, fresh)
     if client == 0 or window < 0:
         return 0
-    count_client(state, client, window, (ts - window * (10 * MINUTE)) // MINUTE, qtype, fresh)
+    count_client(state, client, window, minute - 10 * window, qtype, fresh)
     if qtype == 3 or qtype == 4:
         if (code >> 24) & 15 == L.GROUPED:
             name = i64(col + C_LINK * stride)
@@ -248,30 +252,40 @@ def count_delivery(state: int, col: int, stride: int, row: int, code: int, windo
             add(row, AWAY, 1)
     if window < 0:
         return 0
+    low = 1 << 8 * E_TO | 1 << 8 * entity_status(status)
+    high = 0
+    if flags & L.F_ATTEMPT:
+        low |= (1 << 8 * E_FIRST) if flags & L.F_FIRST else 0
+        high = 0 if flags & L.F_FIRST else 1 << 8 * (E_RETRY - 8)
     for kind in range(CLIENT, DOMAIN + 1):
         key = i64(col + (C_CLIENT if kind == CLIENT else C_ACCOUNT if kind == ACCOUNT else C_NAME) * stride)
-        if key == 0:
-            continue
-        cell = entity_cell(state, kind, key, window)
-        bump(state, cell, E_TO, 1)
-        bump(state, cell, entity_status(status), 1)
-        bump(state, cell, E_RCPT, rcpts)
-        if flags & L.F_ATTEMPT:
-            bump(state, cell, E_FIRST if flags & L.F_FIRST else E_RETRY, 1)
+        if key != 0:
+            raise_counters(state, entity_cell(state, kind, key, window), low, high, E_RCPT, rcpts)
     return 0
 
 
 @part
-def both(state: int, col: int, stride: int, window: int, counter: int, n: int) -> int:
-    """Add to the client's and the account's counter."""
+def raise_counters(state: int, slot: int, low: int, high: int, counter: int, n: int) -> int:
+    """Add to the counters of the slot's cell: what `bump_all` adds, and n to one more."""
+    if n <= FEW:
+        low += n << 8 * counter if counter < 8 else 0
+        high += n << 8 * (counter - 8) if counter >= 8 else 0
+        return bump_all(state, slot, low, high)
+    bump_all(state, slot, low, high)
+    return bump(state, slot, counter, n)
+
+
+@part
+def both(state: int, col: int, stride: int, window: int, low: int, counter: int, n: int) -> int:
+    """Add to the client's and the account's counters: the lower ones as in `bump_all`, and n to one more."""
     if window < 0:
         return 0
     client = i64(col + C_CLIENT * stride)
     account = i64(col + C_ACCOUNT * stride)
     if client != 0:
-        bump(state, entity_cell(state, CLIENT, client, window), counter, n)
+        raise_counters(state, entity_cell(state, CLIENT, client, window), low, 0, counter, n)
     if account != 0:
-        bump(state, entity_cell(state, ACCOUNT, account, window), counter, n)
+        raise_counters(state, entity_cell(state, ACCOUNT, account, window), low, 0, counter, n)
     return 0
 
 
@@ -280,15 +294,14 @@ def count_message(state: int, col: int, stride: int, row: int, window: int) -> i
     """A message taken in; a refused session is none, and MSP and MTA of one machine take one message in."""
     flags = i64(col + C_FLAGS * stride)
     if i64(col + C_COUNT * stride) >> 40 == 0:
-        both(state, col, stride, window, E_REFUSED, 1)
+        both(state, col, stride, window, 0, E_REFUSED, 1)
         return add(row, REFUSED, 1)
     if flags & (L.F_DSN | L.F_AGAIN):
         return 0
     add(row, FROM, 1)
     accepted = max(i64(col + C_COUNT * stride) >> 40, 0)
     add(row, ACCEPTED, accepted)
-    both(state, col, stride, window, E_FROM, 1)
-    return both(state, col, stride, window, E_ACCEPTED, accepted)
+    return both(state, col, stride, window, 1 << 8 * E_FROM, E_ACCEPTED, accepted)
 
 
 @part
@@ -296,13 +309,13 @@ def count_session(state: int, col: int, stride: int, row: int, kind: int, window
     """POP3 and IMAP."""
     if kind == L.KIND_POP_LOGIN:
         add(row, POP_LOGIN, 1)
-        return both(state, col, stride, window, E_POP, 1)
+        return both(state, col, stride, window, 0, E_POP, 1)
     if kind == L.KIND_POP_FAIL:
         add(row, POP_FAIL, 1)
-        return both(state, col, stride, window, E_POP_FAIL, 1)
+        return both(state, col, stride, window, 0, E_POP_FAIL, 1)
     if kind == L.KIND_IMAP_LOGIN:
         add(row, IMAP_LOGIN, 1)
-        return both(state, col, stride, window, E_IMAP, 1)
+        return both(state, col, stride, window, 0, E_IMAP, 1)
     if kind == L.KIND_POP_LOGOUT:
         return add(row, POP_LOGOUT, 1)
     if kind == L.KIND_POP_CONNECT:
@@ -313,10 +326,10 @@ def count_session(state: int, col: int, stride: int, row: int, kind: int, window
 
 
 @part
-def count_event(state: int, col: int, stride: int, row: int, code: int, ts: int, window: int) -> int:
+def count_event(state: int, col: int, stride: int, row: int, code: int, ts: int, minute: int, window: int) -> int:
     kind = code & 0xFF
     if kind == L.KIND_QUERY:
-        return count_query(state, col, stride, row, code, ts, window)
+        return count_query(state, col, stride, row, code, ts, minute, window)
     if kind == L.KIND_TO:
         return count_delivery(state, col, stride, row, code, window)
     if kind == L.KIND_FROM:
@@ -326,7 +339,7 @@ def count_event(state: int, col: int, stride: int, row: int, code: int, ts: int,
     if kind == L.KIND_DSN:
         return add(row, DSN, 1)
     if kind == L.KIND_REJECT:
-        both(state, col, stride, window, E_REJECT, 1)
+        both(state, col, stride, window, 0, E_REJECT, 1)
         return add(row, REJECT, 1)
     if kind == L.KIND_RESPONSE:
         return add(row, D_RESPONSE, 1)
@@ -356,6 +369,9 @@ def are_pairs_crowded(state: int) -> int:
 @entry
 def count(state: int, cols: int, stride: int, begin: int, end: int) -> int:
     """Count the events [begin, end); the number of the first one for which there is no room."""
+    since = NEVER  # the minute that the last event lies in: the next one mostly does too
+    minute = -1
+    window = -1
     for n in range(begin, end):
         if n == begin or n & (BATCH - 1) == 0:
             if full(state):
@@ -366,11 +382,17 @@ def count(state: int, cols: int, stride: int, begin: int, end: int) -> int:
             fetch_cells(state, col + 8 * NEAR, stride)
         code = i64(col + C_CODE * stride)
         ts = i64(col + C_TS * stride)
-        dated = (code >> 28) & 3
-        minute = ts // MINUTE if dated else -1
-        window = minute // 10 if dated else -1
+        if (code >> 28) & 3 == L.NO_TIME:
+            since = NEVER
+            minute = -1
+            window = -1
+        elif ts < since or ts >= since + MINUTE:
+            minute = ts // MINUTE
+            since = minute * MINUTE
+            window = minute // 10
         turn_window(state, window)
         if i64(col + C_FLAGS * stride) & L.F_LATE:
             add(server_row(state, i64(col + C_SERVER * stride), minute), LATE, 1)
-        count_event(state, col, stride, server_row(state, i64(col + C_SERVER * stride), minute), code, ts, window)
+        row = server_row(state, i64(col + C_SERVER * stride), minute)
+        count_event(state, col, stride, row, code, ts, minute, window)
     return end
