@@ -36,8 +36,12 @@ class Block:
     @property
     def __array_interface__(self) -> dict[str, Any]:
         """The bytes as numpy sees them: an array keeps the block alive, but does not hinder it from growing."""
-        address = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
-        return {"shape": (len(self._map),), "typestr": "|u1", "data": (address, False), "version": 3}
+        return {"shape": (len(self._map),), "typestr": "|u1", "data": (self.address, False), "version": 3}
+
+    @property
+    def address(self) -> int:
+        """Where the bytes lie, until they grow."""
+        return ctypes.addressof(ctypes.c_char.from_buffer(self._map))
 
     def _advise(self) -> None:
         if len(self._map) >= LARGE and hasattr(mmap, "MADV_HUGEPAGE"):

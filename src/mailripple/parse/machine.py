@@ -346,6 +346,21 @@ def run(ctx: int, p: int, end: int) -> int:
 
 
 @entry
+def pass_lines(p: int, end: int, span: int) -> int:
+    """Address of the first line in [p, end) that has no newline among its first `span` bytes; or, if less than `span`
+    bytes follow it, of a line before which there is none.
+
+    From window to window, not line to line: that a newline lies in every `span` bytes is all there is to know.
+    """
+    while end - p >= span:
+        newline = find_last_byte(p, p + span, 10)
+        if newline < 0:
+            return p
+        p = newline + 1
+    return p
+
+
+@entry
 def interpret(ctx: int, pc: int, start: int, e: int) -> int:
     """`understand`, to be called by code that was compiled for the usual lines when it meets an unusual one."""
     return understand(ctx, pc, start, e)

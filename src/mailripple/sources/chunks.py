@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mailripple.errors import InputError
 from mailripple.memory import Block, block_of, zeros
+from mailripple.parse.events import kernels
 from mailripple.sources.codec import open_stream
 from mailripple.sources.discover import Source
 from mailripple.sources.raw import RawFile, Stream
@@ -229,13 +230,10 @@ class ChunkReader:
 
     def _lines(self, view: memoryview, block: Block, end: int) -> int:
         """Decides where the chunk in `view[PAD:end]` ends and keeps the rest; the index after the final newline."""
-        line = PAD
-        # From window to window, not line to line: that a newline lies in every `span` bytes is all there is to know.
-        while end - line >= self._span:
-            newline = block.last(b"\n", line, line + self._span)
-            if newline < 0:
-                return self._shorten(view, line, end)
-            line = newline + 1
+        begin = block.address
+        line = kernels().pass_lines(begin + PAD, begin + end, self._span) - begin
+        if end - line >= self._span:
+            return self._shorten(view, line, end)
         stop = block.last(b"\n", line, end) + 1 or line
         if self._eof and stop < end:
             view[end] = _NEWLINE
