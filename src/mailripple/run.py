@@ -196,8 +196,10 @@ class Lane:
     def _pieces(
         self, reader: ChunkReader, tally: SourceTally, sink: Sink | None, progress: Progress
     ) -> Iterator[tuple[Parsed, Text, int]]:
-        """The pieces of a source, each with the part in which it ends, and that part's place."""
-        text, at = np.zeros(0, np.uint8), 0
+        """The pieces of a source, each with the part in which those of its rejects lie that are kept, and its place.
+
+        Parts are read until a piece is full: it ends early only where the text of a reject would be gone.
+        """
         for chunk in reader:
             text, at = chunk.buffer[chunk.start : chunk.start + chunk.length], chunk.offset
             wait = Wait.WITHOUT_REJECTS if tally.wants_rejects(sink) else Wait.YES
@@ -206,7 +208,7 @@ class Lane:
             progress(chunk.length)
             chunk.release()
         for piece in self.parser.rest():
-            yield piece, text, at
+            yield piece, np.zeros(0, np.uint8), 0
 
     def _fold_for(self, path: str, first: int | None) -> Fold:
         """The fold that the source continues: that of an earlier rotation of the log, or of what ended before it.

@@ -31,6 +31,8 @@ MAX_NAMES = 1 << 22
 _PADDING = 64
 #: Events that one piece holds.  Not a power of two: columns a power of two apart share the same few cache sets.
 CAPACITY = (1 << 18) + 40
+#: ... and the first one: a small log need not touch memory for a large one.
+FIRST_CAPACITY = (1 << 14) + 40
 #: Bytes of parts that one piece takes in at most: places of lines have 32 bits.
 MOST_BYTES = 1 << 28
 
@@ -157,7 +159,6 @@ class Parser:
         self._set(where, array.ctypes.data)
 
     def _build(self) -> None:
-        capacity = self._capacity
         literals = np.frombuffer(self.program.literals + bytes(_PADDING), np.uint8).copy()
         self._own(L.OPS, np.ascontiguousarray(self.program.ops))
         self._own(L.LITS, literals)
@@ -168,19 +169,14 @@ class Parser:
         self._set(L.INTERPRET, self._kernels.address("interpret"))
         self._set(L.GO_ON, self._kernels.address("go_on"))
         self._own(L.HITS, np.zeros(len(self.program.ops), np.int64))
-        self._own(L.COLS, zeros((len(L.COLUMNS), capacity), np.int64))
         self._own(L.PCOUNT, np.zeros(len(self.patterns) + 1, np.int64))
-        self._own(L.REJECTS, np.zeros((2, capacity), np.int64))
         self._own(L.RCPTS, np.zeros(4 * L.MAX_LINE, np.int64))
         self._own(L.OTHER, np.zeros((4096, 2), np.int64))
-        self._set(L.CAP, capacity)
-        self._set(L.REJECT_CAP, capacity)
         self._set(L.RCPT_CAP, 4 * L.MAX_LINE)
         self._set(L.OTHER_MASK, 4095)
         self._set(L.SEED, self.seed)
         self._set(L.SEEN_REST, -1)  # no stamp was seen: four bytes are never -1
-        if self._wide:
-            self._own(L.WIDE, np.zeros((capacity, L.NSLOTS, 2), np.int32))
+        self._columns(min(FIRST_CAPACITY, self._capacity))
         self._own(L.VALUES, np.zeros((L.MAX_PATHS, 4), np.int64))
         self._own(L.NESTING, np.zeros((L.MAX_DEPTH + 1, 2), np.int64))
         self._own(L.COLUMN_OF, np.zeros(L.MAX_COLUMNS, np.int64))
@@ -190,6 +186,15 @@ class Parser:
         self._programs()
         self._dictionary(zeros(self._slots, np.int64), zeros(self._slots, np.int64))
         self._arena(1 << 20)
+
+    def _columns(self, capacity: int) -> None:
+        """Room for so many events and rejects."""
+        self._own(L.COLS, zeros((len(L.COLUMNS), capacity), np.int64))
+        self._own(L.REJECTS, np.zeros((2, capacity), np.int64))
+        self._set(L.CAP, capacity)
+        self._set(L.REJECT_CAP, capacity)
+        if self._wide:
+            self._own(L.WIDE, np.zeros((capacity, L.NSLOTS, 2), np.int32))
 
     def _programs(self) -> None:
         found: dict[int, int] = {}
@@ -349,6 +354,8 @@ class Parser:
             yield self._parsed()
 
     def _begin_piece(self, address: int, at: int) -> None:
+        if max(self._get(L.N), self._get(L.NREJECT)) == self._get(L.CAP) < self._capacity:
+            self._columns(self._capacity)
         self._set(L.TEXT, address)
         self._origin = at
         for where in (L.N, L.NREJECT, L.NRCPT, L.LINES, L.BLANK, L.OTHER_LINES, L.SIDE_N):

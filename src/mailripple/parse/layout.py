@@ -140,7 +140,7 @@ SENT, DEFERRED, BOUNCED, EXPIRED, REJECTED, OTHER_STATUS, SKIPPED = range(1, 8)
 COLUMNS: Final = (
     "ts",  # us, civil or UTC as `code` says
     "code",  # kind | status << 8 | qtype << 16 | dsn class << 24 | stamp kind << 28 | pattern << 32
-    "line",  # index of the line in the part << 32 | offset of its first byte
+    "line",  # index of the line in the piece << 32 | offset of its first byte, from where places count (`Parsed`)
     "server",  # key of the host
     "client",  # key of the client address
     "name",  # key of the name asked for, or of the first recipient's domain
