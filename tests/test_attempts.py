@@ -68,6 +68,21 @@ def test_cuts_do_not_matter(times: list[int], cuts: list[int], keep: int) -> Non
     assert sorted(followed.rows().columns.T.tolist()) == sorted(whole.columns.T.tolist())
 
 
+def test_room_of_rows_that_are_gone_is_used_again() -> None:
+    """A log that keeps few rows holds the newest of many pieces, in no more than a few rooms."""
+    events = stitched(random_stream(4, 3000, jitter=0))
+    log = AttemptLog(Newest(20), Newest(30))
+    for at in range(0, events.shape[1], 60):
+        log.take(np.ascontiguousarray(events[:, at : at + 60]))
+    whole = log_of(events).attempts()
+    for name, keep in (("deferred", 20), ("other", 30)):
+        mine, every = getattr(log.attempts(), name), getattr(whole, name)
+        assert 0 < len(mine) <= keep
+        assert mine.columns.tolist() == every.columns[:, every["ts"] > mine.since].tolist()
+        newest = getattr(log, name)
+        assert len(newest.spare) + len(newest.rooms) <= keep // 2
+
+
 def test_parts_merge_into_the_whole() -> None:
     """Two servers' tables add up to that of both."""
     a, b = (log_of(stitched(random_stream(seed, 300))).attempts() for seed in (1, 2))

@@ -85,6 +85,26 @@ def test_a_cell_counts_beyond_its_eight_bits() -> None:
     assert totals["n"][totals["tag"] == counting.DOMAIN, counting.ENTITY_METRICS.index("mail.to")].tolist() == [200_001]
 
 
+@pytest.mark.parametrize("rcpts", [1, 3, 100, 127, 128, 200, 255, 256, 1000])
+def test_no_counter_of_a_cell_runs_over_into_the_next(rcpts: int) -> None:
+    """However many recipients a record has, and however near its counters are to their ends, all are counted."""
+    events = [
+        Event("mail.to", START, n, queue=f"q{n}", client="192.0.2.7", account="ann", name="d.example", status=status,
+              rcpts=rcpts, flags=frozenset({"attempt", "first"} if n % 3 else {"attempt"}))
+        for n, status in enumerate(("sent", "deferred", "bounced", "sent", "other") * 80)
+    ]  # fmt: skip
+    assert plain(counted(columns_of(events))) == expected(events)
+
+
+def test_a_line_without_a_time_between_two_changes_nothing() -> None:
+    """The events around it lie in their minute and window; it lies in none."""
+    events = [
+        Event("mail.from", ts, n, queue=f"q{n}", client="192.0.2.7", nrcpts=1)
+        for n, ts in enumerate((START, None, START + SECOND, None, None, START + 2 * SECOND, START - SECOND))
+    ]
+    assert plain(counted(columns_of(events))) == expected(events)
+
+
 @pytest.mark.parametrize("nrcpts", [254, 255, 256, 511, 65_535, 65_536, 200_000, (1 << 20)])
 def test_a_message_to_very_many_counts_them_all(nrcpts: int) -> None:
     """The recipients of one message are the same for its client as for its server, however many they are."""

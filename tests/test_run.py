@@ -128,6 +128,26 @@ def test_chunks_of_any_size_give_the_same(tmp_path: Path, mail: list[str], monke
     assert plain(read(path).counts) == whole
 
 
+@pytest.mark.parametrize("size", [77, 4096, 1 << 20])
+def test_landmarks_are_where_lines_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Lines are found again wherever the log was cut, and however many parts a piece has; some are not understood."""
+    lines = mail_log(1500)
+    for n in range(100, len(lines), 190):
+        lines[n] = f"bad {n}"
+    path = write(tmp_path / "mail.log", text_of(lines))
+
+    def reader(*arguments: Any) -> ChunkReader:
+        return ChunkReader(*arguments, size=size)
+
+    monkeypatch.setattr("mailripple.run.ChunkReader", reader)
+    result = read(path)
+    numbers, offsets = result.marks[str(path)].pairs()
+    begins = [0, *itertools.accumulate(len(line) + 1 for line in lines)]
+    assert len(numbers) > 3
+    assert offsets == [begins[n - 1] for n in numbers]
+    assert [r.text.decode() for r in result.sources[0].rejects] == [line for line in lines if line.startswith("bad")][:5]
+
+
 @pytest.mark.parametrize("size", [1, 77, 4096])
 def test_a_chunk_that_ends_behind_an_exchanger_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     """Law 2: that an address follows is seen wherever the log is cut."""

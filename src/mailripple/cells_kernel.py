@@ -28,8 +28,8 @@ CELL = 32
 PAIR = 16
 #: What a counter of a cell holds at most; the bit of a cell's tag, beside its kind, that makes it a heavy one.
 MOST, HEAVY, HEAVY_BITS = 255, 128, 8
-#: What `bump_all` adds to a counter at most; the highest bits of the counters in a word.
-FEW, TOP_BITS = 127, 0x8080_8080_8080_8080 - (1 << 64)
+#: The highest bits of the eight counters in a word.
+TOP_BITS = 0x8080_8080_8080_8080 - (1 << 64)
 TOTAL = 80
 #: The most that the counters of a light cell hold, eight in a word.
 LIGHT_MOST = 0x0303030303030303
@@ -166,7 +166,7 @@ def overflows(a: int, b: int, total: int) -> int:
 
 @part
 def bump_all(state: int, slot: int, low: int, high: int) -> int:
-    """Add to the eight lower and the eight upper counters of the slot's cell, FEW at most to each: a byte for each."""
+    """Add to the eight lower and the eight upper counters of the slot's cell: a byte for each."""
     if slot == 0:
         return 0
     at = cell_of(state, slot) + 16

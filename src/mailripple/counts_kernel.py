@@ -6,7 +6,6 @@ from mailripple.asked_kernel import forget_questions, head, is_new_lookup
 from mailripple.cells_kernel import (
     ASKED_MASK,
     BATCH,
-    FEW,
     INDEX_MASK,
     INDEX_N,
     MINUTE,
@@ -267,7 +266,7 @@ def count_delivery(state: int, col: int, stride: int, row: int, code: int, windo
 @part
 def raise_counters(state: int, slot: int, low: int, high: int, counter: int, n: int) -> int:
     """Add to the counters of the slot's cell: what `bump_all` adds, and n to one more."""
-    if n <= FEW:
+    if n <= MOST:
         low += n << 8 * counter if counter < 8 else 0
         high += n << 8 * (counter - 8) if counter >= 8 else 0
         return bump_all(state, slot, low, high)

@@ -37,6 +37,19 @@ def test_sending_again_is_found(again: float, verdict: str) -> None:
     assert {e.name: e.value for e in found.estimates}["after deferral"] == pytest.approx(again, abs=0.15)
 
 
+def test_another_record_of_the_same_message_is_no_sending_again() -> None:
+    """A second destination address under the same queue id, a minute later, is not a new message."""
+    minutes = Minutes(START, {"mail.from": np.ones(1440)}, np.ones(1440, np.bool_), np.zeros(1440, np.bool_))
+    kept = attempts(0.0, 1)
+    more = kept.deferred.columns.copy()
+    more[0] += 60_000_000
+    more[9] += 10_000
+    both = np.concatenate([kept.deferred.columns, more], axis=1)
+    both = Rows(np.ascontiguousarray(both[:, np.lexsort((both[9], both[0]))]))
+    found = resent(gather(Material(minutes, KeptAttempts(both, kept.other), None, str, clock)))
+    assert {e.name: e.value for e in found.estimates}["after deferral"] < 0.1
+
+
 def test_other_keys_give_the_same_answer() -> None:
     """Law 7: keys are other numbers in each run; the interval, which is drawn, does not move by a digit."""
     minutes = Minutes(START, {"mail.from": np.ones(1440)}, np.ones(1440, np.bool_), np.zeros(1440, np.bool_))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -97,6 +98,15 @@ def test_the_kernel_equals_the_slow_reference(seed: int, size: int, worm: float,
     units = draw(seed, size, worm=worm)
     expected = {(k == "account", key(name)): said(s) for (k, name), s in score(units, logs.fixed(COLD_RATE)).items()}
     assert {k: told(s) for k, s in scored(units, cuts=cuts).items()} == expected
+
+
+@pytest.mark.parametrize("weeks", [0, 1, 2, 5])
+def test_units_of_the_last_week_count_those_of_earlier_ones_do_not(weeks: int) -> None:
+    """Law 4, for a host that sends a hundred messages, is silent for so many weeks, and sends as many again."""
+    units = draw(5, 400, worm=0.5, hosts=2, gap=1)
+    units = [replace(u, ts=u.ts + (n >= 200) * weeks * 7 * 86_400 * SECOND) for n, u in enumerate(units)]
+    expected = {(k == "account", key(name)): said(s) for (k, name), s in score(units, logs.fixed(COLD_RATE)).items()}
+    assert {k: told(s) for k, s in scored(units, cuts=3).items()} == expected
 
 
 def test_small_tables_grow_and_are_swept_without_a_difference() -> None:

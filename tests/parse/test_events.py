@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mailripple.formats.load import FormatSet
 from mailripple.parse import layout as L
-from mailripple.parse.events import Parsed, Wait, random_seed
+from mailripple.parse.events import FIRST_CAPACITY, Parsed, Wait, random_seed
 from tests.parse.compare import PAD, Comparison, Reading, joined, padded, pieces_of, samples
 from tests.parse.damage import damaged
 
@@ -114,6 +114,14 @@ def test_parts_may_wait_for_the_next(formats: FormatSet, lines: list[bytes], cap
     assert pieces == 1 or wait is not Wait.YES or capacity < len(whole.events)
     parts = [joined([line]) for line in lines]
     assert read_waiting(comparison, parts, wait)[0] == whole
+
+
+def test_only_a_large_log_takes_much_room(formats: FormatSet) -> None:
+    """The first piece is small, and those behind it are as large as was asked for."""
+    comparison = Comparison(formats, capacity=1 << 16, hot=())
+    line = b"Oct 27 01:17:13 mx sendmail[1]: 49QNVLZB000565: to=<a@d.example>, stat=Sent"
+    pieces = [len(piece.events) for piece in pieces_of(comparison.parser, joined([line] * 100_000))]
+    assert pieces == [FIRST_CAPACITY, 1 << 16, 100_000 - FIRST_CAPACITY - (1 << 16)]
 
 
 def test_a_piece_does_not_grow_without_end(formats: FormatSet, monkeypatch: pytest.MonkeyPatch) -> None:
