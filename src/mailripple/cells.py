@@ -163,7 +163,7 @@ def entity_totals(cells: Cells) -> Array:
     """
     if cells.totals is not None:
         return cells.totals
-    table = zeros(1 << min(max(len(cells).bit_length(), 10), 18), TOTAL)  # growing costs more than room untouched
+    table = zeros(1 << min(max(len(cells).bit_length(), 10), 16), TOTAL)  # growing costs as much as room untouched
     used = np.zeros(1, np.int64)
     for rows in cells.made():
         table = _add_up(table, used, rows)

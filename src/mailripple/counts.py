@@ -230,9 +230,11 @@ class Counter:
         rows = self._keep[kernel.ROWS][1 : n + 1]
         keys = np.ascontiguousarray(rows[:, :16]).view(np.int64)
         values = np.ascontiguousarray(rows[:, 16:]).view(np.uint32)[:, : len(METRIC_NAMES)].astype(np.int64)
-        pairs = self._keep[kernel.PAIRS]
-        pairs = pairs[pairs[:, 0] != 0]
-        pairs = np.column_stack([pairs[:, 0], np.abs(pairs[:, 1]), 1 + (pairs[:, 1] < 0)])
+        table = self._keep[kernel.PAIRS]
+        used = np.flatnonzero(table[:, 0])
+        pairs = np.empty((len(used), 3), np.int64)
+        pairs[:, 0], names = table[used, 0], table[used, 1]
+        pairs[:, 1], pairs[:, 2] = np.abs(names), 1 + (names < 0)
         order = np.lexsort((keys[:, 1], keys[:, 0]))
         return Counts(keys[order, 0], keys[order, 1], values[order], self.cells, pairs, self._word(kernel.CAPPED))
 

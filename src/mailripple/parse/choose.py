@@ -35,9 +35,13 @@ class Room:
         self._words = np.zeros(0, np.int64)
 
     def array(self, rows: int, n: int, most: int) -> IntArray:
-        """(rows, n) with anything in it; the one given before is gone.  `most`: how large n may be in such a piece."""
+        """(rows, n) with anything in it; the one given before is gone.  `most`: how large n may be in such a piece.
+
+        Where much of that is used, there is room for all of it at once; where little, for a little more than n: large
+        pages would be mostly empty.
+        """
         if rows * n > len(self._words):
-            self._words = zeros(rows * most, np.int64)  # what is not used of it takes no memory
+            self._words = zeros(rows * (most if 8 * n > most else n + n // 4), np.int64)
         return self._words[: rows * n].reshape(rows, n)
 
 
