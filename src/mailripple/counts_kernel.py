@@ -32,6 +32,7 @@ from mailripple.cells_kernel import (
     turn_window,
 )
 from mailripple.parse import layout as L
+from mailripple.parse.clock import NEVER
 from mailripple.parse.native import entry, i64, part, prefetch, put8, put64, u8
 from mailripple.parse.text import K3
 
@@ -83,8 +84,6 @@ Q_A, Q_AAAA, Q_MX, Q_PTR, Q_TXT, Q_LOOKUP = 10, 11, 12, 13, 14, 15
 
 #: How many events ahead memory is asked for: what the keys of an event lead to, and what that leads to.
 FAR, NEAR = 24, 10
-#: Before all minutes.
-NEVER = -(1 << 62)
 
 C_TS, C_CODE, C_SERVER, C_CLIENT, C_NAME = L.COL["ts"], L.COL["code"], L.COL["server"], L.COL["client"], L.COL["name"]
 C_LINK = L.COL["link"]

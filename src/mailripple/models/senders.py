@@ -34,6 +34,7 @@ QUANTILE, SHRINK = 0.75, 50
 #: Hosts and units a host that a lesson needs.
 LEARN_HOSTS, LEARN_UNITS = 10, 20
 DAY = 86_400_000_000
+_LOGINS = Choice(Wanted((L.KIND_POP_LOGIN, L.KIND_IMAP_LOGIN), client=True), ("ts", "client", "account"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,6 @@ class Senders:
         self._state = self._sums.state
         self._state[kernel.THETA >> 3] = logs.fixed(COLD_RATE)
         self._state[kernel.NULL_SENDER >> 3] = null_sender
-        wanted = Wanted((L.KIND_POP_LOGIN, L.KIND_IMAP_LOGIN), client=True)
-        self._logins = Choice(wanted, ("ts", "client", "account"))
         self._day_old: dict[int, tuple[int, int]] = {}
 
     @property
@@ -99,7 +98,7 @@ class Senders:
 
     def logins(self, columns: npt.NDArray[np.int64]) -> None:
         """Fold POP3 and IMAP log-ins in; `columns` (14, n) events."""
-        self._sums.run(self._kernels.fold_logins, self._logins.of(columns))
+        self._sums.run(self._kernels.fold_logins, _LOGINS.of(columns))
 
     def _learn(self, now: int) -> None:
         """A new day has begun: learn the site's failure rate from what was known a day ago.
