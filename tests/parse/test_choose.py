@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mailripple.parse import layout as L
-from mailripple.parse.choose import Choice, Wanted, has_kind, in_order, time_span
+from mailripple.parse.choose import Choice, Room, Wanted, has_kind, in_order, time_span
 
 FEW = st.integers(0, 3)
 
@@ -67,3 +69,27 @@ def test_times_and_kinds_are_looked_at_as_numpy_would(columns: np.ndarray, earli
     assert in_order(columns, earliest) == sorted_
     assert time_span(columns) == ((int(ts[dated].min()), int(ts[dated].max())) if dated.any() else None)
     assert has_kind(columns, 2) == bool((code & 0xFF == 2).any())
+
+
+def test_threads_have_rooms_of_their_own() -> None:
+    """What one thread was given holds while another asks the same choice; the same thread's next answer replaces it."""
+    choice = Choice(Wanted((1,)), ("ts",))
+    first, second = (np.full((14, 50), value, np.int64) for value in (3, 4))
+    for columns in (first, second):
+        columns[L.COL["code"]] = 1 | L.UTC << 28
+    mine = choice.of(first)
+    with ThreadPoolExecutor(1) as other:
+        theirs = other.submit(choice.of, second).result()
+        assert (mine.tolist(), theirs.tolist()) == ([[3] * 50], [[4] * 50])
+    choice.of(second)
+    assert mine.tolist() == [[4] * 50]
+
+
+def test_room_is_made_once_for_many_rows_and_small_for_few() -> None:
+    """A piece that is used whole has room for the largest one; one of which little is taken has little room."""
+    many, few = Room(), Room()
+    where = many.array(3, 900, 1000).ctypes.data
+    assert many.array(3, 1000, 1000).ctypes.data == where
+    few.array(3, 10, 1000)
+    assert len(few._words) < 100
+    assert few.array(3, 11, 1000).shape == (3, 11)
