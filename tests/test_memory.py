@@ -8,7 +8,7 @@ import mmap
 import numpy as np
 import pytest
 
-from mailripple.memory import LARGE, Block, block_of, zeros
+from mailripple.memory import LARGE, Block, Room, block_of, zeros
 
 
 @pytest.mark.parametrize("size", [1, 4096, 5000, LARGE, LARGE + 1])
@@ -70,3 +70,13 @@ def test_a_system_without_large_pages_or_moving_is_served_too(monkeypatch: pytes
     grown = np.asarray(block)
     assert (grown[:LARGE] == 5).all()
     assert not grown[LARGE:].any()
+
+
+def test_room_is_made_once_for_many_rows_and_small_for_few() -> None:
+    """A piece that is used whole has room for the largest one; one of which little is taken has little room."""
+    many, few = Room(), Room()
+    where = many.array(3, 900, 1000).ctypes.data
+    assert many.array(3, 1000, 1000).ctypes.data == where
+    few.array(3, 10, 1000)
+    assert len(few._words) < 100
+    assert few.array(3, 11, 1000).shape == (3, 11)

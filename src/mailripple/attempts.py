@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from mailripple.memory import Room
 from mailripple.messages import FIRST, OF_POLICY, STATUS, deliveries
 from mailripple.parse import layout as L
-from mailripple.parse.choose import Choice, Room, Wanted
+from mailripple.parse.choose import Choice, Wanted
 
 IntArray = npt.NDArray[np.int64]
 
@@ -68,10 +69,24 @@ class KeptAttempts:
     deferred: Rows = field(default_factory=no_rows)
     other: Rows = field(default_factory=no_rows)
 
-    def columns_since(self, moment: int) -> Callable[[str], IntArray]:
-        """The columns of all attempts after a moment, by name, each made when it is asked for; in no order."""
-        chosen = [(table, np.flatnonzero(table["ts"] > moment)) for table in (self.deferred, self.other)]
+    def columns(self) -> Callable[[str], IntArray]:
+        """The columns of all attempts since both tables are complete, by name, each made when it is asked for; in no
+        order."""
+        since = max(self.deferred.since, self.other.since)
+        chosen = [(table, np.flatnonzero(table["ts"] > since)) for table in (self.deferred, self.other)]
         return lambda name: np.concatenate([table[name][places] for table, places in chosen])
+
+
+def by_time(column: Callable[[str], IntArray]) -> IntArray:
+    """(11, n) the table of the columns that a function gives by name, by time and order.
+
+    Made column by column: whole tables, copied once more to be sorted, would be new memory.
+    """
+    order = np.lexsort((column("order"), column("ts")))
+    rows = np.empty((len(COLUMNS), len(order)), np.int64)
+    for name, row in zip(COLUMNS, rows, strict=True):
+        row[:] = column(name)[order]
+    return rows
 
 
 def acting_as(kept: KeptAttempts) -> dict[int, int]:
@@ -147,26 +162,19 @@ class Newest:
             self.since = max(self.since, int(np.partition(times, cut)[cut]))
         return [np.flatnonzero(part[0] > self.since) for part in self.parts]
 
-    def _column(self, name: str, chosen: Sequence[IntArray]) -> IntArray:
-        """A column of the rows at some places of each part: whole tables, copied once more, would be new memory."""
-        return np.concatenate([_NONE, *(part[COL[name], at] for part, at in zip(self.parts, chosen, strict=True))])
-
-    def _drop(self) -> None:
+    def _drop(self) -> IntArray:
         """Bring the rows together, and drop the oldest that are too many."""
-        chosen = self._newest()
-        rows = np.stack([self._column(name, chosen) for name in COLUMNS])
+        chosen = list(zip(self.parts, self._newest(), strict=True))
+        rows = by_time(lambda name: np.concatenate([_NONE, *(part[COL[name], places] for part, places in chosen)]))
         while self.rooms:
             self._free(self.rooms.popleft())
         self.parts, self.held = deque([rows] if rows.shape[1] else []), rows.shape[1]
         self.rooms.extend([None] * len(self.parts))
+        return rows
 
     def rows(self) -> Rows:
         """What is kept, by time and order, whatever the order in which it came."""
-        chosen = self._newest()
-        order = np.lexsort([self._column(name, chosen) for name in ("order", "ts")])
-        found = np.empty((len(COLUMNS), len(order)), np.int64)
-        for name, row in zip(COLUMNS, found, strict=True):
-            row[:] = self._column(name, chosen)[order]
+        found = self._drop()
         return Rows(found, self.since)
 
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from mailripple import asked_kernel, counts_kernel, slots_kernel
 from mailripple import cells_kernel as kernel
-from mailripple.memory import zeros
+from mailripple.memory import Room, zeros
 from mailripple.parse import text
 from mailripple.parse.build import Kernels, once
 from mailripple.slots import table_of
@@ -90,17 +90,16 @@ class Cells:
     held: int = 0
     totals: Array | None = None
     chosen: tuple[frozenset[int], Array] | None = None
-    room: Array = field(default_factory=lambda: np.zeros(0, LIGHT))
+    room: Room = field(default_factory=Room)
 
     def append(self, made: Array) -> None:
         """Take cells (dtype MADE) in; what they were made in may be used again, it no longer holds them."""
         n = len(made)
         self.rows += n
         self.totals = self.chosen = None
-        if n > len(self.room):
-            self.room = zeros(2 * n, np.int64).view(LIGHT)
-        light = kernels().part_cells(made.ctypes.data, n, self.room.ctypes.data)
-        for rows, kept in ((self.room[:light], self.light), (made[: n - light], self.whole)):
+        room = self.room.array(2, n, n).reshape(-1).view(LIGHT)
+        light = kernels().part_cells(made.ctypes.data, n, room.ctypes.data)
+        for rows, kept in ((room[:light], self.light), (made[: n - light], self.whole)):
             if self.held + rows.nbytes > self.budget:
                 kept.write(rows)
             elif len(rows):

@@ -77,3 +77,21 @@ def block_of(array: npt.NDArray[Any]) -> Block:
         base = base.base
     assert isinstance(base, Block)
     return base
+
+
+class Room:
+    """Memory for what is taken of one piece after the other: new arrays would be new pages each time, which cost more
+    than what is written there."""
+
+    def __init__(self) -> None:
+        self._words = np.zeros(0, np.int64)
+
+    def array(self, rows: int, n: int, most: int) -> npt.NDArray[np.int64]:
+        """(rows, n) with anything in it; the one given before is gone.  `most`: how large n may be in such a piece.
+
+        Where much of that is used, there is room for all of it at once; where little, for a little more than n: large
+        pages would be mostly empty.
+        """
+        if rows * n > len(self._words):
+            self._words = zeros(rows * (most if 8 * n > most else n + n // 4), np.int64)
+        return self._words[: rows * n].reshape(rows, n)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailripple.parse import layout as L
-from mailripple.parse.choose import Choice, Room, Wanted, has_kind, in_order, time_span
+from mailripple.parse.choose import Choice, Wanted, has_kind, in_order, time_span
 
 FEW = st.integers(0, 3)
 
@@ -83,13 +83,3 @@ def test_threads_have_rooms_of_their_own() -> None:
         assert (mine.tolist(), theirs.tolist()) == ([[3] * 50], [[4] * 50])
     choice.of(second)
     assert mine.tolist() == [[4] * 50]
-
-
-def test_room_is_made_once_for_many_rows_and_small_for_few() -> None:
-    """A piece that is used whole has room for the largest one; one of which little is taken has little room."""
-    many, few = Room(), Room()
-    where = many.array(3, 900, 1000).ctypes.data
-    assert many.array(3, 1000, 1000).ctypes.data == where
-    few.array(3, 10, 1000)
-    assert len(few._words) < 100
-    assert few.array(3, 11, 1000).shape == (3, 11)

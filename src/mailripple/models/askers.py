@@ -12,11 +12,12 @@ import numpy.typing as npt
 from mailripple.models import askers_kernel as kernel
 from mailripple.models.sums import kernels
 from mailripple.parse import layout as L
-from mailripple.parse.choose import EVERY, Rooms, taken
+from mailripple.parse.choose import Rooms, taken, wanted_of
 from mailripple.slots import table_of, widened
 
 IntArray = npt.NDArray[np.int64]
 _ROOMS = Rooms()
+_COLUMNS = wanted_of(L.COLUMNS[: L.QUESTION_COLUMNS])
 
 
 class Askers:
@@ -49,7 +50,7 @@ class Askers:
             )
             if at < n:
                 self._make_room()
-        return taken(columns, places[1 : 1 + places[0]], _ROOMS.rows, EVERY[: L.QUESTION_COLUMNS])
+        return taken(columns, places[1 : 1 + places[0]], _ROOMS.rows, _COLUMNS)
 
     def _make_room(self) -> None:
         self._kernels.forget_clients(self._state.ctypes.data)

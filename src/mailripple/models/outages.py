@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mailripple.attempts import COLUMNS, KeptAttempts
+from mailripple.attempts import KeptAttempts, by_time
 from mailripple.parse import layout as L
 
 IntArray = npt.NDArray[np.int64]
@@ -57,7 +57,7 @@ class Outage:
 
 def find_outages(kept: KeptAttempts) -> list[Outage]:
     """All causes of deferrals that can be told, by their start."""
-    rows = _by_time(kept)
+    rows = by_time(kept.columns())
     if not rows.shape[1]:
         return []
     silent = list(_silences(rows))
@@ -73,16 +73,6 @@ def find_outages(kept: KeptAttempts) -> list[Outage]:
     of_each = np.split(places, np.flatnonzero(np.diff(rows[6, places])) + 1) if len(places) else []
     found = [outage for mine in of_each for outage in _at(np.ascontiguousarray(rows[:, mine]), int(rows[0, -1]))]
     return sorted([*silent, *found], key=lambda o: (o.start, o.lines))
-
-
-def _by_time(kept: KeptAttempts) -> IntArray:
-    """(11, n) all attempts since both tables are complete, by time and order; made column by column, without a copy."""
-    columns = kept.columns_since(max(kept.deferred.since, kept.other.since))
-    order = np.lexsort((columns("order"), columns("ts")))
-    rows = np.empty((len(COLUMNS), len(order)), np.int64)
-    for name, row in zip(COLUMNS, rows, strict=True):
-        row[:] = columns(name)[order]
-    return rows
 
 
 def _at(rows: IntArray, end: int) -> Iterator[Outage]:

@@ -72,7 +72,7 @@ class First:
 
 def _first_attempts(kept: KeptAttempts) -> tuple[First, int, int]:
     """First attempts since both tables are complete, and the first and last moment of all attempts since then."""
-    columns = kept.columns_since(max(kept.deferred.since, kept.other.since))
+    columns = kept.columns()
     ts = columns("ts")
     if not len(ts):
         return First(*[ts] * 5), 0, 0

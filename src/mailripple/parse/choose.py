@@ -12,7 +12,7 @@ from types import ModuleType
 import numpy as np
 import numpy.typing as npt
 
-from mailripple.memory import zeros
+from mailripple.memory import Room
 from mailripple.parse import choose_kernel, text
 from mailripple.parse import layout as L
 from mailripple.parse.build import Kernels, once
@@ -25,24 +25,6 @@ _MODULES: tuple[ModuleType, ...] = (text, choose_kernel)
 def kernels() -> Kernels:
     """The choosing kernels, compiled or loaded once a process."""
     return Kernels(_MODULES)
-
-
-class Room:
-    """Memory for what is taken of one piece after the other: new arrays would be new pages each time, which cost more
-    than what is written there."""
-
-    def __init__(self) -> None:
-        self._words = np.zeros(0, np.int64)
-
-    def array(self, rows: int, n: int, most: int) -> IntArray:
-        """(rows, n) with anything in it; the one given before is gone.  `most`: how large n may be in such a piece.
-
-        Where much of that is used, there is room for all of it at once; where little, for a little more than n: large
-        pages would be mostly empty.
-        """
-        if rows * n > len(self._words):
-            self._words = zeros(rows * (most if 8 * n > most else n + n // 4), np.int64)
-        return self._words[: rows * n].reshape(rows, n)
 
 
 class Rooms(threading.local):
@@ -88,7 +70,7 @@ class Bits:
     mask: int
 
 
-def _wanted(columns: tuple[str | Bits, ...]) -> IntArray:
+def wanted_of(columns: tuple[str | Bits, ...]) -> IntArray:
     """(len(columns), 3): number of the column, shift and mask, as the kernel reads them."""
     every = [c if isinstance(c, Bits) else Bits(c, 0, -1) for c in columns]
     return np.array([(L.COL[c.column], c.shift, c.mask) for c in every], np.int64)
@@ -102,7 +84,7 @@ class Choice:
 
     def __init__(self, wanted: Wanted, columns: tuple[str | Bits, ...] = ()) -> None:
         self._condition = wanted.condition
-        self._columns = _wanted(columns)
+        self._columns = wanted_of(columns)
         self._rooms = Rooms()
 
     def places(self, columns: IntArray, among: IntArray | None = None) -> IntArray:
@@ -123,12 +105,8 @@ class Choice:
         return taken(columns, self.places(columns, among), into, self._columns)
 
 
-#: All columns.
-EVERY = _wanted(L.COLUMNS)
-
-
-def taken(columns: IntArray, places: IntArray, room: Room, wanted: IntArray = EVERY) -> IntArray:
-    """(len(wanted), m): of the events (14, n) those at m places, and what is wanted of them (see `_wanted`)."""
+def taken(columns: IntArray, places: IntArray, room: Room, wanted: IntArray) -> IntArray:
+    """(len(wanted), m): of the events (14, n) those at m places, and what is wanted of them (see `wanted_of`)."""
     m = len(places)
     out = room.array(len(wanted), m, columns.shape[1])
     if m:
