@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailripple.attempts import COLUMNS, AttemptLog, Newest, Rows, merge
+from mailripple.attempts import COLUMNS, AttemptLog, KeptAttempts, Newest, Rows, by_time, merge
 from mailripple.tables import KEPT_ATTEMPTS
 from tests.naive_fold import fold
 from tests.streams import hashed, key, random_stream, stitched
@@ -81,6 +81,15 @@ def test_room_of_rows_that_are_gone_is_used_again() -> None:
         assert mine.columns.tolist() == every.columns[:, every["ts"] > mine.since].tolist()
         newest = getattr(log, name)
         assert len(newest.spare) + len(newest.rooms) <= keep // 2
+
+
+def test_columns_begin_where_both_tables_are_complete() -> None:
+    """What is asked of both is asked of the time that both know all of."""
+    table = np.tile(np.arange(10), (len(COLUMNS), 1))
+    for since in ((3, 6), (6, 3), (-1, -1)):
+        kept = KeptAttempts(*(Rows(table[:, table[0] > s], s) for s in since))
+        assert sorted(kept.columns()("ts").tolist()) == sorted(2 * list(range(max(since) + 1, 10)))
+    assert by_time(lambda name: -table[COLUMNS.index(name)])[0].tolist() == list(range(-9, 1))
 
 
 def test_parts_merge_into_the_whole() -> None:

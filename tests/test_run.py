@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 from mailripple.config import ReadOptions, ReportOptions
 from mailripple.errors import ConfigError, InputError, UsageError
 from mailripple.outputs.summary import Summary
+from mailripple.parse.events import Parser
 from mailripple.reporting import summary_of
 from mailripple.run import Result, read_all
 from mailripple.sources import ChunkReader
@@ -126,6 +128,19 @@ def test_chunks_of_any_size_give_the_same(tmp_path: Path, mail: list[str], monke
 
     monkeypatch.setattr("mailripple.run.ChunkReader", reader)
     assert plain(read(path).counts) == whole
+
+
+@pytest.mark.parametrize("capacity", [7, 100])
+def test_attempts_that_are_kept_are_those_of_all_pieces(
+    tmp_path: Path, mail: list[str], monkeypatch: pytest.MonkeyPatch, capacity: int
+) -> None:
+    """Law 2: in however many pieces a log is read, each keeps its own attempts."""
+    path = write(tmp_path / "mail.log", text_of(mail))
+    whole = read_all([str(path)], options(), keep_attempts=True).stitched
+    monkeypatch.setattr("mailripple.run.Parser", partial(Parser, capacity=capacity))
+    parts = read_all([str(path)], options(), keep_attempts=True).stitched
+    assert [table.columns.tolist() for table in parts] == [table.columns.tolist() for table in whole]
+    assert len(whole[0]) > 50
 
 
 @pytest.mark.parametrize("size", [77, 4096, 1 << 20])
