@@ -41,11 +41,10 @@ def days_from_civil(year: int, month: int, day: int) -> int:
 @part
 def two(p: int) -> int:
     """Value of two digits at p, or -1."""
-    a = u8(p) - 48
-    b = u8(p + 1) - 48
-    if a < 0 or a > 9 or b < 0 or b > 9:
+    digits = u16(p) - 0x3030
+    if (digits | (digits + 0x7676)) & 0xFFFFFFFFFFFF8080 != 0:
         return -1
-    return a * 10 + b
+    return (digits & 0xFF) * 10 + (digits >> 8)
 
 
 @part
@@ -84,12 +83,14 @@ def read_clock(p: int, e: int) -> int:
 @part
 def read_fraction(ctx: int, p: int, e: int) -> int:
     """Add the `.123456` at p to the stamp; the position behind it."""
-    if p + 1 >= e or u8(p) != 46 or not is_digit(u8(p + 1)):
+    if p >= e or u8(p) != 46:
         return p
     thousandths = three(p + 1)
     if thousandths >= 0 and p + 4 <= e and not is_digit(u8(p + 4)):  # what most write
         put64(ctx + L.TS, i64(ctx + L.TS) + thousandths * 1000)
         return p + 4
+    if p + 1 >= e or not is_digit(u8(p + 1)):
+        return p
     stop = skip_digits(p + 1, e)
     digits = min(stop - p - 1, 6)
     put64(ctx + L.TS, i64(ctx + L.TS) + number(p + 1, p + 1 + digits, SECOND) * TENS[6 - digits])
@@ -154,11 +155,9 @@ def stamp_rfc3164(ctx: int, p: int, e: int) -> int:
 @part
 def stamp_dmy(ctx: int, p: int, e: int) -> int:
     """`27-Oct-2024 01:17:13` with an optional fraction (BIND's own files)."""
-    if p + 20 > e or u8(p + 2) != 45 or u8(p + 6) != 45 or u8(p + 11) != 32:
+    if p + 20 > e:
         return -1
-    same = i64(p) == i64(ctx + L.SEEN2) and i64(p + 8) == i64(ctx + L.SEEN2 + 8)
-    same = same and u8(p + 16) == i64(ctx + L.SEEN2_REST)
-    if same and u8(p + 17) == 58:
+    if i64(p) == i64(ctx + L.SEEN2) and i64(p + 8) == i64(ctx + L.SEEN2 + 8) and u16(p + 16) == i64(ctx + L.SEEN2_REST):
         seconds = two(p + 18)
         if seconds < 0 or seconds > 60:
             return -1
@@ -170,6 +169,8 @@ def stamp_dmy(ctx: int, p: int, e: int) -> int:
 
 @part
 def slow_dmy(ctx: int, p: int, e: int) -> int:
+    if u8(p + 2) != 45 or u8(p + 6) != 45 or u8(p + 11) != 32:
+        return -1
     day = two(p)
     month = month_number(p + 3)
     high = two(p + 7)
@@ -179,7 +180,7 @@ def slow_dmy(ctx: int, p: int, e: int) -> int:
         return -1
     put64(ctx + L.SEEN2, i64(p))
     put64(ctx + L.SEEN2 + 8, i64(p + 8))
-    put64(ctx + L.SEEN2_REST, u8(p + 16))
+    put64(ctx + L.SEEN2_REST, u16(p + 16))
     put64(ctx + L.SEEN2_MINUTE, i64(ctx + L.TS) - two(p + 18) * SECOND)
     return read_fraction(ctx, p + 20, e)
 

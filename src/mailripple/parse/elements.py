@@ -43,6 +43,7 @@ from mailripple.parse.text import (
     skip_qid,
     skip_quoted,
     skip_word,
+    slow_ipv4,
 )
 
 #: No name that the DNS allows is written longer than that.
@@ -72,12 +73,13 @@ def literal_at(ctx: int, row: int, p: int, e: int) -> int:
 def read_address(ctx: int, slot: int, p: int, e: int) -> int:
     """Keep the IP address at p (`IPv6:` in front, a zone or an IPv4's `:port` behind allowed); its end, or -1."""
     start = p
-    if e - p > 5 and (i64(p) | 0x202020) & 0xFFFFFFFFFF == 0x3A36767069:
-        start = p + 5
     out = i64(ctx + L.SCRATCH)
-    stop = read_ipv4(start, e, out)
+    stop = read_ipv4(p, e, out)
+    if stop < 0 and e - p > 5 and (i64(p) | 0x202020) & 0xFFFFFFFFFF == 0x3A36767069:
+        start = p + 5
+        stop = slow_ipv4(start, e, out)
     key = V4_KEY + i64(out)
-    if stop < 0 or (u8(stop) != 58 and is_address_byte(u8(stop))):
+    if stop < 0 or (u8(stop) > 45 and u8(stop) != 58 and is_address_byte(u8(stop))):
         stop = skip_address_text(start, e)
         if stop - start < 2:
             return -1
@@ -277,6 +279,12 @@ def step_typed(ctx: int, op: int, row: int, p: int, e: int) -> int:
     """The elements that read a value of their own shape; the position behind it, or -1."""
     slot = i64(row + 40)
     if op == L.WORD_OP:
+        if i64(row + 24) == 1 and i64(row + 8) & 0xFF == 32:  # where it ends the space stands that is wanted
+            stop = find_byte(p, e, 32)
+            if stop <= p:
+                return -1
+            keep(ctx, slot, p, stop)
+            return position(stop + 1)
         stop = skip_word(p, e)
     elif op == L.INT:
         stop = skip_digits(p, e)
@@ -308,8 +316,8 @@ def step_typed(ctx: int, op: int, row: int, p: int, e: int) -> int:
 @part
 def then(row: int, p: int, e: int) -> int:
     """Position behind the short literal that the compiler joined to an element, if it stands at p; else -1."""
-    if p < 0:
-        return -1
+    if p < 0 or i64(row + 24) == 0:
+        return p
     stop = position(p + i64(row + 24))
     if stop > e or (i64(p) ^ i64(row + 8)) & i64(row + 16) != 0:
         return -1

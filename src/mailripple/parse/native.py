@@ -125,6 +125,15 @@ _STORES = {"put8": 8, "put16": 16, "put32": 32, "put64": 64}
 _ARGUMENTS = {**dict.fromkeys((*_LOADS, "ctz", "clz", "prefetch", "position"), 1), "rangemask": 3, "add8": 3, "quad": 5}
 
 
+#: How often the other way is gone where a branch gives up.
+SELDOM = 1000
+
+
+def gives_up(body: Sequence[ast.stmt]) -> bool:
+    """True if the statements end in `return -1`: most lines are such as their format says."""
+    return isinstance(body[-1], ast.Return) and body[-1].value is not None and ast.unparse(body[-1].value) == "-1"
+
+
 class Body:
     """Translates one function."""
 
@@ -139,6 +148,7 @@ class Body:
         self.target = known[function]
         self.names: dict[str, Any] = {}
         self.loops: list[tuple[Any, Any]] = []
+        self.rare: Any = None
         source = textwrap.dedent(inspect.getsource(function))
         tree = ast.parse(source).body[0]
         assert isinstance(tree, ast.FunctionDef)
@@ -207,7 +217,9 @@ class Body:
 
     def do_If(self, node: ast.If) -> None:
         then, other, after = (self.target.append_basic_block(n) for n in ("then", "else", "after"))
+        self.rare = then if gives_up(node.body) else None
         self.branch(node.test, then, other)
+        self.rare = None
         for start, body in ((then, node.body), (other, node.orelse)):
             self.b.position_at_end(start)
             self.block(body)
@@ -288,9 +300,15 @@ class Body:
         elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             self.branch(node.operand, no, yes)
         elif isinstance(node, ast.Compare):
-            self.b.cbranch(self.compare(node), yes, no)
+            self.split(self.compare(node), yes, no)
         else:
-            self.b.cbranch(self.b.icmp_signed("!=", self.value(node), self.const(0)), yes, no)
+            self.split(self.b.icmp_signed("!=", self.value(node), self.const(0)), yes, no)
+
+    def split(self, test: Any, yes: Any, no: Any) -> None:
+        """Go to `yes` or `no`; LLVM is told if one of them is rare, and moves it out of the way."""
+        made = self.b.cbranch(test, yes, no)
+        if self.rare is not None and self.rare in (yes, no):
+            made.set_weights([1, SELDOM] if yes is self.rare else [SELDOM, 1])
 
     def compare(self, node: ast.Compare) -> Any:
         left = self.value(node.left)

@@ -121,7 +121,7 @@ class Inline(Body):
         self.ir, self.word, self.module, self.known = host.ir, host.word, host.module, host.known
         self.host, self.function, self.target, self.b = host, function, host.function, host.b
         self.tree = tree_of(function)
-        self.names, self.loops, self.fixed = {}, [], {}
+        self.names, self.loops, self.fixed, self.rare = {}, [], {}, None
         times = assigned(function)
         self.single = {name for name, n in times.items() if n == 1}
         for parameter, given in zip(self.tree.args.args, arguments, strict=True):

@@ -19,7 +19,7 @@ from mailripple.parse import keys, machine
 from mailripple.parse import layout as L
 from mailripple.parse.compile import Program
 from mailripple.parse.elements import literal_at, step_search, step_typed
-from mailripple.parse.native import Body, KernelError, declare
+from mailripple.parse.native import SELDOM, Body, KernelError, declare
 from mailripple.parse.special import Host, Place
 
 ROW_BYTES = 8 * L.ROW
@@ -97,6 +97,7 @@ def translate(program: Program, hot: Iterable[int]) -> str:
         function = ir.Function(module, ir.FunctionType(word, [word] * 4), "straight")
         function.linkage = "internal"
         function.attributes.add("nounwind")
+        function.attributes.add("alwaysinline")  # it is called in one place
         known[machine.understand] = function
         try:
             _Straight(module, known, function, program, set(hot), cold).compile()
@@ -250,9 +251,11 @@ class _Straight:
         return self.host.call(function, Place("ctx", 0), *op, row, self.b.load(self.p), self.e)
 
     def _go(self, found: Any, then: Any, other: Any) -> None:
-        """Go on behind what was found; -1: not found, and the position stays."""
+        """Go on behind what was found; -1: not found, and the position stays.  Few lines go to the interpreter."""
         moved = self.function.append_basic_block("moved")
-        self.b.cbranch(self.b.icmp_signed("<", found, self.host.ir.Constant(self.word, 0)), other, moved)
+        parted = self.b.cbranch(self.b.icmp_signed("<", found, self.host.ir.Constant(self.word, 0)), other, moved)
+        if other is self.bail:
+            parted.set_weights([1, SELDOM])
         self.b.position_at_end(moved)
         self.b.store(found, self.p)
         self.b.branch(then)
@@ -339,7 +342,8 @@ class _Straight:
     def _end(self, at: int, op: int, stack: tuple[Fallback, ...]) -> None:
         """The line must end here; then it is understood."""
         whole = self.function.append_basic_block("whole")
-        self.b.cbranch(self.b.icmp_signed("==", self.b.load(self.p), self.e), whole, self._fail(stack))
+        ends = self.b.icmp_signed("==", self.b.load(self.p), self.e)
+        self.b.cbranch(ends, whole, self._fail(stack)).set_weights([SELDOM, 1])
         self.b.position_at_end(whole)
         if at not in self.warm:
             self.b.branch(self.bail)
