@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailripple.attempts import COLUMNS, AttemptLog, KeptAttempts, Newest, Rows, by_time, merge
+from mailripple import attempts_kernel
+from mailripple.attempts import COLUMNS, AttemptLog, HandedOn, KeptAttempts, Newest, Rows, by_time, merge
+from mailripple.messages import Attempts, attempts_of
 from mailripple.tables import KEPT_ATTEMPTS
 from tests.naive_fold import fold
-from tests.streams import hashed, key, random_stream, stitched
+from tests.streams import columns_of, hashed, key, new_stitcher, random_stream, stitched
 
 
 def log_of(columns: np.ndarray) -> AttemptLog:
@@ -98,3 +100,28 @@ def test_parts_merge_into_the_whole() -> None:
     both = merge([a, b])
     for name in (f.name for f in fields(both)):
         assert len(getattr(both, name)) == len(getattr(a, name)) + len(getattr(b, name))
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("bounds", [(None, None), (1, 3)])
+def test_what_is_handed_on_is_what_would_be_chosen(seed: int, bounds: tuple[int | None, int | None]) -> None:
+    """Attempts and records that stitching hands on, in pieces and with little room, are those that are chosen of the
+    stitched events: in the same order, in time, not of the server's own bounces, in the bounds."""
+    columns = columns_of(sorted(random_stream(seed, 900, jitter=0), key=lambda e: e.ts or 0))
+    quarter = int(np.ptp(columns[0][columns[0] > 0])) // 4
+    since, until = (None if b is None else int(columns[0][columns[0] > 0].min()) + b * quarter for b in bounds)
+    found: list[Attempts] = []
+    log, stitcher = AttemptLog(), new_stitcher(64)
+    handed = HandedOn(log, lambda attempts: found.append(attempts.copy()), since, until, attempts=attempts_kernel.BATCH + seed, records=attempts_kernel.BATCH + 7)
+    for at in range(0, columns.shape[1], 250):
+        stitcher.step(columns[:, at : at + 250], handed)
+    handed.close()
+    inside = columns[0] >= (1 if since is None else since)
+    inside &= columns[0] < (1 << 62 if until is None else until)
+    wanted = np.ascontiguousarray(columns[:, inside])
+    assert len(found) > 3
+    assert np.concatenate([a.columns for a in found], axis=1).tolist() == attempts_of(wanted).columns.tolist()
+    mine, chosen = log.attempts(), log_of(wanted).attempts()
+    for one, other in ((mine.deferred, chosen.deferred), (mine.other, chosen.other)):
+        assert len(one) > 3
+        assert one.columns.tolist() == other.columns.tolist()

@@ -41,6 +41,7 @@ PROVED_BY = {
     "parse/elements": "test_machine",
     "parse/keys": "test_machine",
     "parse/vectors": "test_native",
+    "attempts_kernel": "test_attempts",
     "messages_kernel": "test_messages",
     "slots_kernel": "test_slots",
     "messages_tables": "test_messages",

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from mailripple import attempts_kernel as kernel
 from mailripple.memory import Room
-from mailripple.messages import FIRST, OF_POLICY, STATUS, deliveries
+from mailripple.messages import FIRST, OF_POLICY, STATUS, Attempts, deliveries
 from mailripple.parse import layout as L
 from mailripple.parse.choose import Choice, Wanted
 
@@ -31,6 +32,9 @@ KEEP_DEFERRED, KEEP_OTHER = 1 << 18, 1 << 17
 _FROM = ("ts", "server", "queue", "client", "account", "sender", "name", FIRST, STATUS, "line", OF_POLICY)
 _DEFERRED = Choice(Wanted((L.KIND_TO,), status=L.DEFERRED), _FROM)
 _OTHER = Choice(Wanted((L.KIND_TO,), not_status=L.DEFERRED, some=L.F_OUT), _FROM)
+#: Attempts that are handed on at once: the fewer, the likelier they are in the cache still; the more, the longer their
+#: fold has the cache for its own tables.  And single records of a sort.
+ATTEMPTS_AT_ONCE, RECORDS_AT_ONCE = 1 << 15, 1 << 13
 _BEGINNING = -(1 << 62)
 _NONE = np.zeros(0, np.int64)
 
@@ -185,15 +189,85 @@ class AttemptLog:
     deferred: Newest = field(default_factory=lambda: Newest(KEEP_DEFERRED))
     other: Newest = field(default_factory=lambda: Newest(KEEP_OTHER))
 
-    def take(self, columns: IntArray, among: IntArray | None = None) -> None:
-        """Take the deliveries in time (their places: `among`) of stitched events with UTC times, (14, n), in."""
-        among = deliveries(columns) if among is None else among
+    def take(self, columns: IntArray) -> None:
+        """Take the deliveries in time of stitched events with UTC times, (14, n), in."""
+        among = deliveries(columns)
         for choice, into in ((_DEFERRED, self.deferred), (_OTHER, self.other)):
             room = into.room()
             into.follow(choice.of(columns, among, room), room)
 
     def attempts(self) -> KeptAttempts:
         return KeptAttempts(self.deferred.rows(), self.other.rows())
+
+
+class HandedOn:
+    """What stitching hands on (`messages.Outlet`): attempts to a fold, single records to a log; in the order of time.
+
+    Those in [since, until) only; undated ones never.  What it gives is that which `attempts_of` and `AttemptLog.take`
+    choose of the stitched events.
+    """
+
+    def __init__(
+        self,
+        log: AttemptLog,
+        fold: Callable[[Attempts], None],
+        since: int | None = None,
+        until: int | None = None,
+        *,
+        attempts: int = ATTEMPTS_AT_ONCE,
+        records: int = RECORDS_AT_ONCE,
+    ) -> None:
+        self._fold = fold
+        self._attempts = np.empty((attempts, kernel.ATTEMPT_WORDS), np.int64)
+        self._records = records
+        self._sorts = {kernel.DEFERRED: log.deferred, kernel.OTHER: log.other}
+        self._rooms: dict[int, Room] = {}
+        self.block = np.zeros(kernel.BLOCK_WORDS, np.int64)
+        self.block[kernel.SINCE >> 3] = _BEGINNING if since is None else since
+        self.block[kernel.UNTIL >> 3] = -_BEGINNING if until is None else until
+        self._place(kernel.ATTEMPT, self._attempts)
+        for sort in self._sorts:
+            self._place(sort, self._room(sort))
+
+    def _place(self, sort: int, rows: IntArray) -> None:
+        """The kernel's next rows of the sort go there."""
+        self.block[sort >> 3 : (sort >> 3) + 3] = rows.ctypes.data, len(rows), 0
+
+    def _room(self, sort: int) -> IntArray:
+        room = self._rooms[sort] = self._sorts[sort].room()
+        return room.array(self._records, kernel.RECORD_WORDS, kernel.RECORD_WORDS)
+
+    def _rows(self, sort: int) -> tuple[int, int]:
+        """How many rows of the sort there are, and for how many there is room."""
+        room, used = self.block[(sort + kernel.ROOM) >> 3 :][:2].tolist()
+        return used, room
+
+    def give(self) -> None:
+        """Give what has no more room."""
+        for sort in (kernel.ATTEMPT, *self._sorts):
+            used, room = self._rows(sort)
+            if room - used < kernel.BATCH:
+                self.give_attempts() if sort == kernel.ATTEMPT else self._give_records(sort)
+
+    def give_attempts(self) -> None:
+        """Give the attempts that are there; they hold until stitching goes on."""
+        used, _ = self._rows(kernel.ATTEMPT)
+        if used:
+            self._fold(Attempts(self._attempts[:used].T))
+        self._place(kernel.ATTEMPT, self._attempts)
+
+    def _give_records(self, sort: int) -> None:
+        """Give the records of a sort to the log, with the room in which they lie."""
+        room = self._rooms[sort]
+        rows = room.array(self._records, kernel.RECORD_WORDS, kernel.RECORD_WORDS)
+        self._sorts[sort].follow(rows[: self._rows(sort)[0]].T, room)
+        self._place(sort, self._room(sort))
+
+    def close(self) -> None:
+        """Give all that is there."""
+        self.give_attempts()
+        for sort in self._sorts:
+            self._give_records(sort)
 
 
 def merge(parts: Sequence[KeptAttempts]) -> KeptAttempts:

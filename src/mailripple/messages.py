@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from mailripple import attempts_kernel, slots_kernel
 from mailripple import messages_kernel as kernel
 from mailripple import messages_tables as tables
-from mailripple import slots_kernel
 from mailripple.parse import layout as L
 from mailripple.parse import text
 from mailripple.parse.build import Kernels, once
@@ -47,7 +48,18 @@ _TABLES = (tables.MESSAGES, tables.ATTEMPTS, tables.HANDED, tables.SESSIONS)
 @once
 def kernels() -> Kernels:
     """The stitching kernels, compiled or loaded once a process."""
-    return Kernels([text, slots_kernel, tables, kernel])
+    return Kernels([text, slots_kernel, tables, attempts_kernel, kernel])
+
+
+class Outlet(Protocol):
+    """Where stitching puts what it hands on of delivery records.
+
+    `block` says where, see `attempts_kernel`; `give` passes on what is there, where there is no more room.
+    """
+
+    block: npt.NDArray[np.int64]
+
+    def give(self) -> None: ...
 
 
 class Stitcher:
@@ -75,17 +87,19 @@ class Stitcher:
         self._state[table >> 3] = array.ctypes.data
         self._state[(table >> 3) + 1] = len(array) - 1
 
-    def step(self, columns: npt.NDArray[np.int64]) -> None:
+    def step(self, columns: npt.NDArray[np.int64], outlet: Outlet | None = None) -> None:
         """Fold in events that are sorted by time; `columns` (14, n) int64, each row contiguous, changed in place."""
         n = columns.shape[1]
         stride = columns.strides[0]
         assert n <= 1 or columns.strides[1] == 8
         assert self._tables, "the fold is over"
-        at = 0
+        at, out = 0, 0 if outlet is None else outlet.block.ctypes.data
         while at < n:
-            at = self._kernels.stitch(self._state.ctypes.data, columns.ctypes.data, stride, at, n)
+            at = self._kernels.stitch(self._state.ctypes.data, columns.ctypes.data, stride, at, n, out)
             if at < n:
                 self._sweep()
+                if outlet is not None:
+                    outlet.give()
 
     def _sweep(self) -> None:
         """Forget what is finished; make a table larger that is still more than three eighths full."""

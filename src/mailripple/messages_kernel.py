@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mailripple.attempts_kernel import hand_on, no_room
 from mailripple.messages_tables import (
     A_FINAL,
     A_LAST,
@@ -418,27 +419,41 @@ def step(state: int, col: int, stride: int) -> int:
     return 0
 
 
+@part
+def fetch_ahead(state: int, col: int, stride: int) -> int:
+    """Ask for the memory that an event some places ahead will need."""
+    key = join_keys(i64(col + C_SERVER * stride), i64(col + C_QUEUE * stride))
+    prefetch(place_of(state, MESSAGES, SLOT, key))
+    kind = i64(col + C_CODE * stride) & 0xFF
+    if kind == L.KIND_FROM:
+        handed = join_keys(i64(col + C_SERVER * stride), i64(col + C_LINK * stride))
+        prefetch(place_of(state, HANDED, HALF, handed))
+    if kind == L.KIND_TO:
+        key = join_keys(key, i64(col + C_NAME * stride) + 1)
+        prefetch(place_of(state, ATTEMPTS, HALF, key))
+    return 0
+
+
 @entry
-def stitch(state: int, cols: int, stride: int, begin: int, end: int) -> int:
-    """Fold the events [begin, end) in; the number of the first one for which the tables are too full."""
+def stitch(state: int, cols: int, stride: int, begin: int, end: int, out: int) -> int:
+    """Fold the events [begin, end) in; the number of the first one for which the tables are too full.
+
+    `out`: where what is handed on of delivery records goes (`attempts_kernel`; 0: nowhere), or has no room.
+    """
     for n in range(begin, end):
         if n == begin or n & 63 == 0:
             if crowded(state, MESSAGES) or crowded(state, ATTEMPTS):
                 return n
             if crowded(state, HANDED) or crowded(state, SESSIONS):
                 return n
+            if out != 0 and no_room(out):
+                return n
         col = cols + 8 * n
         if n + 16 < end:
-            ahead = col + 128
-            key = join_keys(i64(ahead + C_SERVER * stride), i64(ahead + C_QUEUE * stride))
-            prefetch(place_of(state, MESSAGES, SLOT, key))
-            kind = i64(ahead + C_CODE * stride) & 0xFF
-            if kind == L.KIND_FROM:
-                handed = join_keys(i64(ahead + C_SERVER * stride), i64(ahead + C_LINK * stride))
-                prefetch(place_of(state, HANDED, HALF, handed))
-            if kind == L.KIND_TO:
-                key = join_keys(key, i64(ahead + C_NAME * stride) + 1)
-                prefetch(place_of(state, ATTEMPTS, HALF, key))
-        put64(col + C_FLAGS * stride, step(state, col, stride))
+            fetch_ahead(state, col + 128, stride)
+        flags = step(state, col, stride)
+        put64(col + C_FLAGS * stride, flags)
         put64(state + NOW, max(i64(state + NOW), i64(col + C_TS * stride)))
+        if out != 0 and i64(col + C_CODE * stride) & 0xFF == L.KIND_TO:
+            hand_on(out, col, stride, flags)
     return end

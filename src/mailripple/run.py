@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from mailripple import attempts as attempting
 from mailripple import counts as counting
-from mailripple.attempts import AttemptLog, KeptAttempts
+from mailripple.attempts import AttemptLog, HandedOn, KeptAttempts
 from mailripple.config import ReadOptions
 from mailripple.counts import Counter, Counts
 from mailripple.errors import InputError, Notice, UsageError
@@ -30,8 +30,6 @@ from mailripple.messages import (
     Attempts,
     InOrder,
     Stitcher,
-    attempts_of,
-    deliveries,
     order_lines,
     together,
 )
@@ -108,6 +106,10 @@ class Fold:
     name: str = ""
     newest: int = -(1 << 61)
     kept: list[Attempts] | None = None
+    handed: HandedOn = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.handed = HandedOn(self.log, self.score, self.since, self.until)
 
     def take(self, columns: IntArray, *, mail: bool) -> None:
         """Stitch and count the events of a piece; what may still be overtaken waits in `in_order`."""
@@ -125,16 +127,17 @@ class Fold:
 
     def _take_mail(self, ready: IntArray, *, late: bool = False) -> None:
         if not late:
-            self.stitcher.step(ready)
+            self.stitcher.step(ready, self.handed)
+            self.handed.give_attempts()
         inside = self.count(ready)
         if not late:
-            found = deliveries(inside)
-            self.log.take(inside, found)
-            attempts = attempts_of(inside, found)
-            self.senders.step(attempts)
-            if self.kept is not None:
-                self.kept.append(attempts.copy())
             self.senders.logins(inside)
+
+    def score(self, attempts: Attempts) -> None:
+        """Take attempts in that stitching hands on."""
+        self.senders.step(attempts)
+        if self.kept is not None:
+            self.kept.append(attempts.copy())
 
     def count(self, columns: IntArray) -> IntArray:
         """Count the events that lie in [since, until), and return them; undated ones only where there are no bounds."""
@@ -154,6 +157,7 @@ class Fold:
                 self._take_mail(ready)
             else:
                 self.lookups.step(ready)
+        self.handed.close()
         self.stitcher.close()
         return self.counter.counts(), self.log.attempts()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from mailripple.parse.native import part
+from mailripple.parse.native import clz, part
 
 #: One, and log 2, as fixed point.
 BITS = 24
@@ -28,29 +28,10 @@ def fixed(value: float) -> int:
 @part
 def log_of(x: int) -> int:
     """Natural logarithm of an integer in 1..2**62, fixed point."""
-    n = 0
-    rest = x
-    if rest >= 1 << 32:
-        n += 32
-        rest = rest >> 32
-    if rest >= 1 << 16:
-        n += 16
-        rest = rest >> 16
-    if rest >= 1 << 8:
-        n += 8
-        rest = rest >> 8
-    if rest >= 1 << 4:
-        n += 4
-        rest = rest >> 4
-    if rest >= 1 << 2:
-        n += 2
-        rest = rest >> 2
-    if rest >= 2:
-        n += 1
-    top = x << (40 - n) if n <= 40 else x >> (n - 40)
-    part_ = top - (1 << 40)
-    i = part_ >> 30
-    low = part_ & ((1 << 30) - 1)
+    n = 63 - clz(x)
+    rest = (x << (62 - n)) - (1 << 62)
+    i = rest >> 52
+    low = (rest >> 22) & ((1 << 30) - 1)
     return n * LN2 + LOGS[i] + (((LOGS[i + 1] - LOGS[i]) * low) >> 30)
 
 

@@ -370,15 +370,15 @@ def fetch_question(state: int, col: int, stride: int) -> int:
 
 
 @entry
-def fold_lookups(state: int, cols: int, stride: int, begin: int, end: int) -> int:
+def fold_lookups(state: int, cols: int, stride: int, apart: int, begin: int, end: int) -> int:
     """Fold the questions [begin, end) in; the number of the first one that must wait for room.
 
-    Columns as in `Events`, `stride` bytes apart.
+    Columns as in `Events`, `stride` bytes apart, rows `apart`.
     """
     for n in range(begin, end):
-        col = cols + 8 * n
+        col = cols + apart * n
         if n + AHEAD < end:
-            fetch_question(state, col + 8 * AHEAD, stride)
+            fetch_question(state, col + apart * AHEAD, stride)
         if full(state, SUBJECTS, 1) or full(state, PAIRS, 2):
             return n
         ts = i64(col + C_TS * stride)

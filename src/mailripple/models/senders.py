@@ -88,7 +88,7 @@ class Senders:
 
     def step(self, attempts: Attempts) -> None:
         """Fold attempts in, in the order (ts, order)."""
-        columns = np.ascontiguousarray(attempts.columns)
+        columns = attempts.columns
 
         def stopped(at: int) -> None:
             if columns[0, at] >= self._state[kernel.NEXT_DAY >> 3]:

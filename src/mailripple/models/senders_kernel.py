@@ -418,15 +418,15 @@ def fetch_unit(state: int, row: int, stride: int) -> int:
 
 
 @entry
-def fold_attempts(state: int, rows: int, stride: int, begin: int, end: int) -> int:
+def fold_attempts(state: int, rows: int, stride: int, apart: int, begin: int, end: int) -> int:
     """Fold the attempts [begin, end) in; the number of the first one that must wait for room or for the day's lesson.
 
-    Columns as in `messages.Attempts`, `stride` bytes apart.
+    Columns as in `messages.Attempts`, `stride` bytes apart, rows `apart`.
     """
     for n in range(begin, end):
-        row = rows + 8 * n
+        row = rows + apart * n
         if n + AHEAD < end:
-            fetch_unit(state, row + 8 * AHEAD, stride)
+            fetch_unit(state, row + apart * AHEAD, stride)
         if i64(row) >= i64(state + NEXT_DAY) or full(state, SUBJECTS, 2):
             return n
         if full(state, PAIRS, 8) or full(state, HOURS, 8):
@@ -442,12 +442,12 @@ def fold_attempts(state: int, rows: int, stride: int, begin: int, end: int) -> i
 
 
 @entry
-def fold_logins(state: int, rows: int, stride: int, begin: int, end: int) -> int:
-    """Remember who last read mail at each host; columns ts, client, account."""
+def fold_logins(state: int, rows: int, stride: int, apart: int, begin: int, end: int) -> int:
+    """Remember who last read mail at each host; columns ts, client, account; as in `fold_attempts`."""
     for n in range(begin, end):
-        row = rows + 8 * n
+        row = rows + apart * n
         if n + AHEAD < end:
-            at = place_of(state, SUBJECTS, SUBJECT, join_keys(i64(row + stride + 8 * AHEAD), HOST))
+            at = place_of(state, SUBJECTS, SUBJECT, join_keys(i64(row + stride + apart * AHEAD), HOST))
             prefetch(at)
             prefetch(at + X_LOGIN)
         if full(state, SUBJECTS, 2):

@@ -46,9 +46,8 @@ class Sums:
     ) -> None:
         """Fold all rows in; where the kernel stops, `stopped` is told the row, and tables that are too full grow."""
         n, at = columns.shape[1], 0
-        assert n <= 1 or columns.strides[1] == 8
         while at < n:
-            at = fold(self.state.ctypes.data, columns.ctypes.data, columns.strides[0], at, n)
+            at = fold(self.state.ctypes.data, columns.ctypes.data, *columns.strides, at, n)
             if at < n:
                 if stopped is not None:
                     stopped(at)

@@ -61,8 +61,16 @@ def _operation(name: str) -> Callable[..., int]:
 #: Loads (zero-extended) and stores by address.
 u8, u16, u32, i64 = (_operation(n) for n in ("u8", "u16", "u32", "i64"))
 put8, put16, put32, put64 = (_operation(n) for n in ("put8", "put16", "put32", "put64"))
-#: Logical shift right; number of trailing zero bits, and of leading ones, of a word that is not 0.
-shr, ctz, clz = _operation("shr"), _operation("ctz"), _operation("clz")
+#: Logical shift right; number of trailing zero bits of a word that is not 0.
+shr, ctz = _operation("shr"), _operation("ctz")
+
+
+def clz(word: int) -> int:
+    """Number of leading zero bits of a word that is not 0."""
+    return 64 - word.bit_length()
+
+
+clz.__operation__ = "clz"  # type: ignore[attr-defined]
 #: Bit i is set where the byte at address + i equals `byte`, i in 0..31: one vector comparison.
 eqmask = _operation("eqmask")
 #: The same for bytes from `low` to `high`.
