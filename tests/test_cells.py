@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailripple.cells import LIGHT, MADE, Cells, cells_of, entity_totals, merged
+from mailripple.parse.text import V4_KEY
 
 COUNTS = st.one_of(st.integers(0, 3), st.integers(0, 255))
 ROWS = st.lists(
     st.tuples(
-        st.integers(-(1 << 63), (1 << 63) - 1),
-        st.one_of(st.integers(0, (1 << 32) - 1), st.integers(-(1 << 40), 1 << 40)),
+        st.one_of(st.integers(-(1 << 63), (1 << 63) - 1), st.integers(1 << 32, (1 << 33) - 1)),
+        st.one_of(st.integers(0, 3), st.integers(0, (1 << 32) - 1), st.integers(-(1 << 40), 1 << 40)),
         st.one_of(st.lists(st.integers(0, 3), min_size=16, max_size=16), st.lists(COUNTS, min_size=16, max_size=16)),
     ),
     max_size=40,
@@ -57,6 +58,25 @@ def test_what_counts_little_is_light(n: int) -> None:
         cells.append(made_of([(5, 0xFFFF_FF01, counts)]))
         assert [len(cells.light.memory), len(cells.whole.memory)] == ([1, 0] if n <= 3 else [0, 1])
     assert (LIGHT.itemsize, MADE.itemsize) == (16, 32)
+
+
+def test_an_address_that_counts_little_is_brief() -> None:
+    """A light cell of an IPv4 address takes 8 bytes, and so does each window that follows another."""
+    cells = Cells()
+    rows = [(V4_KEY | n, window << 8 | 1, [0] * 15 + [1 + n % 3]) for window in (7, 8, 1 << 23) for n in (0, 5, 0xFFFFFFFF)]
+    cells.append(made_of(rows))
+    assert [len(kept.memory) for kept in (cells.brief, cells.light, cells.whole)] == [1, 0, 0]
+    assert cells.brief.memory[0].nbytes == 8 * (len(rows) + 3)
+    assert plain(cells) == Bag((key, tag, tuple(n)) for key, tag, n in rows)
+
+
+@pytest.mark.parametrize("row", [(V4_KEY - 1, 257, [1] * 16), (2 * V4_KEY, 257, [1] * 16), (V4_KEY, 257, [0] * 16)])
+def test_what_is_no_address_or_counts_nothing_is_not_brief(row: tuple[int, int, list[int]]) -> None:
+    """Names, and cells without a count, which would look like the tag of those that follow, take 16 bytes."""
+    cells = Cells()
+    cells.append(made_of([row, (V4_KEY, 258, [1] * 16)]))
+    assert [len(kept.memory[0]) for kept in (cells.brief, cells.light)] == [2, 1]
+    assert plain(cells) == Bag([(row[0], row[1], tuple(row[2])), (V4_KEY, 258, (1,) * 16)])
 
 
 def test_a_window_that_does_not_fit_is_kept_whole() -> None:

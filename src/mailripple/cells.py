@@ -1,7 +1,7 @@
 """Cells: what is counted by entity and ten minutes, kept until the end in as few bytes as will do.
 
-A log of a day has millions of cells, most of which count one or two things: half as many bytes of new memory, which is
-dearer than what is done to them.  Beyond a budget they go to temporary files.
+A log of a day has millions of cells, most of which count one or two things: a half or a quarter of their bytes of new
+memory, which is dearer than what is done to them.  Beyond a budget they go to temporary files.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ CELL = np.dtype([("key", "<i8"), ("tag", "<i8"), ("n", "<u2", (16,))])
 MADE = np.dtype([("key", "<i8"), ("tag", "<i8"), ("n", "u1", (16,))])
 #: A cell in which nothing counts beyond 3, as it is kept: tag << 32, and 16 counters of 2 bits.
 LIGHT = np.dtype([("key", "<i8"), ("rest", "<i8")])
+#: Such a cell of an IPv4 address: its 32 bits, and the counters; or, where these are 0, the tag of those that follow.
+BRIEF = np.dtype("<i8")
 #: A cell of totals: 32-bit counters.
 TOTAL = np.dtype([("key", "<i8"), ("tag", "<i8"), ("n", "<u4", (16,))])
 #: Bytes of cells in memory before they go to temporary files.
@@ -83,6 +85,7 @@ class Kept:
 class Cells:
     """Cells of a run: in memory, and beyond a budget of bytes in temporary files that nobody else can open."""
 
+    brief: Kept = field(default_factory=lambda: Kept(BRIEF))
     light: Kept = field(default_factory=lambda: Kept(LIGHT))
     whole: Kept = field(default_factory=lambda: Kept(MADE))
     rows: int = 0
@@ -90,16 +93,19 @@ class Cells:
     held: int = 0
     totals: Array | None = None
     chosen: tuple[frozenset[int], Array] | None = None
-    room: Room = field(default_factory=Room)
+    rooms: tuple[Room, Room] = field(default_factory=lambda: (Room(), Room()))
 
     def append(self, made: Array) -> None:
         """Take cells (dtype MADE) in; what they were made in may be used again, it no longer holds them."""
         n = len(made)
         self.rows += n
         self.totals = self.chosen = None
-        room = self.room.array(2, n, n).reshape(-1).view(LIGHT)
-        light = kernels().part_cells(made.ctypes.data, n, room.ctypes.data)
-        for rows, kept in ((room[:light], self.light), (made[: n - light], self.whole)):
+        light, brief = (room.array(2, n, n).reshape(-1) for room in self.rooms)
+        found = np.zeros(3, np.int64)
+        kernels().part_cells(made.ctypes.data, n, light.ctypes.data, brief.ctypes.data, found.ctypes.data)
+        words, lights, wholes = found.tolist()
+        sorts = (brief[:words], self.brief), (light.view(LIGHT)[:lights], self.light), (made[:wholes], self.whole)
+        for rows, kept in sorts:
             if self.held + rows.nbytes > self.budget:
                 kept.write(rows)
             elif len(rows):
@@ -108,7 +114,9 @@ class Cells:
 
     def made(self, size: int = 1 << 15) -> Iterator[Array]:
         """All cells (dtype MADE), at most `size` at a time; they hold until the next are asked for."""
-        room = np.empty(size, MADE)
+        room, tag = np.empty(size, MADE), np.zeros(1, np.int64)
+        for words in self.brief.pieces(size):
+            yield room[: kernels().unfold_brief(words.ctypes.data, len(words), tag.ctypes.data, room.ctypes.data)]
         for rows in self.light.pieces(size):
             kernels().unfold_cells(rows.ctypes.data, len(rows), room.ctypes.data)
             yield room[: len(rows)]
@@ -144,7 +152,8 @@ def merged(parts: Sequence[Cells]) -> Cells:
     """The cells of several tables as one, without a copy; the parts must not be added to any more."""
     found = Cells(rows=sum(p.rows for p in parts), held=sum(p.held for p in parts))
     for part in parts:
-        for mine, theirs in ((found.light, part.light), (found.whole, part.whole)):
+        sorts = (found.brief, part.brief), (found.light, part.light), (found.whole, part.whole)
+        for mine, theirs in sorts:
             mine.memory += theirs.memory
             mine.spilled += theirs.spilled
     return found

@@ -9,7 +9,7 @@ entity and window may occur more than once; they add up.  The counters of a heav
 from __future__ import annotations
 
 from mailripple.parse.native import add8, entry, i64, mulmix, part, prefetch, put8, put32, put64, shr, u8, u32
-from mailripple.parse.text import K1, K2
+from mailripple.parse.text import K1, K2, V4_KEY
 from mailripple.slots_kernel import empty, first_free
 
 # words of the state block
@@ -33,6 +33,7 @@ TOP_BITS = 0x8080_8080_8080_8080 - (1 << 64)
 TOTAL = 80
 #: The most that the counters of a light cell hold, eight in a word.
 LIGHT_MOST = 0x0303030303030303
+LOW = 0xFFFFFFFF
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
 #: Entities in one window beyond which new ones are no longer counted apart (floods of made-up names).
@@ -232,28 +233,66 @@ def broad(bits: int) -> int:
 
 
 @entry
-def part_cells(cells: int, n: int, light: int) -> int:
-    """Write the cells in which nothing counts beyond 3 to `light`, 16 bytes each; how many they are.
+def part_cells(cells: int, n: int, light: int, brief: int, found: int) -> int:
+    """Write the cells in which nothing counts beyond 3 to `light`, 16 bytes each, or, those of IPv4 addresses that
+    count anything, to `brief`, 8 bytes each behind a word with the tag of those that follow.
 
-    The others come to stand one behind the other at the beginning of `cells`.
+    The others come to stand one behind the other at the beginning of `cells`.  To `found` go the numbers of the words
+    at `brief`, of the cells at `light`, and of these.
     """
     lights = 0
+    briefs = 0
+    words = 0
+    before = -1
     for k in range(n):
         cell = cells + CELL * k
         key = i64(cell)
         tag = i64(cell + 8)
         low = i64(cell + 16)
         high = i64(cell + 24)
-        to = light + 16 * lights
-        put64(to, key)
-        put64(to + 8, tag << 32 | narrow(low) << 16 | narrow(high))
-        whole = cells + CELL * (k - lights)
+        counters = narrow(low) << 16 | narrow(high)
+        little = ((low | high) & ~LIGHT_MOST == 0) & (tag >> 32 == 0)
+        short = little & (key >> 32 == 1) & (counters != 0)
+        put64(light + 16 * lights, key)
+        put64(light + 16 * lights + 8, tag << 32 | counters)
+        if short & (tag != before):
+            put64(brief + 8 * words, tag)
+            words += 1
+            before = tag
+        put64(brief + 8 * words, counters << 32 | (key & LOW))
+        words += short
+        whole = cells + CELL * (k - lights - briefs)
         put64(whole, key)
         put64(whole + 8, tag)
         put64(whole + 16, low)
         put64(whole + 24, high)
-        lights += ((low | high) & ~LIGHT_MOST == 0) & (tag >> 32 == 0)
-    return lights
+        briefs += short
+        lights += little & ~short
+    put64(found, words)
+    put64(found + 8, lights)
+    return put64(found + 16, n - lights - briefs)
+
+
+@entry
+def unfold_brief(brief: int, n: int, tag: int, cells: int) -> int:
+    """The cells that `part_cells` wrote to n words at `brief`, as they were; how many they are.
+
+    The word at `tag` holds the tag of those that follow.
+    """
+    m = 0
+    for k in range(n):
+        word = i64(brief + 8 * k)
+        counters = shr(word, 32)
+        if counters == 0:
+            put64(tag, word)
+            continue
+        cell = cells + CELL * m
+        put64(cell, V4_KEY | (word & LOW))
+        put64(cell + 8, i64(tag))
+        put64(cell + 16, broad(counters >> 16))
+        put64(cell + 24, broad(counters & 0xFFFF))
+        m += 1
+    return m
 
 
 @entry
