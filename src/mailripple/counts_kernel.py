@@ -196,6 +196,7 @@ def fetch_ahead(state: int, col: int, stride: int) -> int:
     prefetch(head(state, question(asked, i64(col + C_SERVER * stride), qtype)))
     if qtype == 3 or qtype == 4:
         prefetch(pair_place(state, asked))
+        prefetch(pair_place(state, asked) + 3 * PAIR)  # the search may end in the next line of memory
     return 0
 
 

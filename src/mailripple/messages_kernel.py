@@ -19,7 +19,6 @@ from mailripple.messages_tables import (
     H_LAST,
     H_NEXT,
     H_QUEUE,
-    HALF,
     HANDED,
     LOCAL,
     LOCAL_END,
@@ -49,13 +48,15 @@ from mailripple.messages_tables import (
     USE,
     claim,
     crowded,
+    fetch_slot,
     find_known,
     join_keys,
 )
 from mailripple.parse import layout as L
-from mailripple.parse.native import entry, i64, part, prefetch, put64, shr
-from mailripple.slots_kernel import place_of
+from mailripple.parse.native import entry, i64, part, put64, shr
 
+#: How many events ahead memory is asked for.
+AHEAD = 10
 C_TS, C_CODE, C_SERVER, C_CLIENT, C_NAME = L.COL["ts"], L.COL["code"], L.COL["server"], L.COL["client"], L.COL["name"]
 C_ACCOUNT, C_QUEUE, C_LINK, C_SENDER = L.COL["account"], L.COL["queue"], L.COL["link"], L.COL["sender"]
 C_COUNT, C_PID, C_RELAY, C_FLAGS = L.COL["count"], L.COL["pid"], L.COL["relay"], L.COL["flags"]
@@ -423,14 +424,12 @@ def step(state: int, col: int, stride: int) -> int:
 def fetch_ahead(state: int, col: int, stride: int) -> int:
     """Ask for the memory that an event some places ahead will need."""
     key = join_keys(i64(col + C_SERVER * stride), i64(col + C_QUEUE * stride))
-    prefetch(place_of(state, MESSAGES, SLOT, key))
+    fetch_slot(state, MESSAGES, key)
     kind = i64(col + C_CODE * stride) & 0xFF
     if kind == L.KIND_FROM:
-        handed = join_keys(i64(col + C_SERVER * stride), i64(col + C_LINK * stride))
-        prefetch(place_of(state, HANDED, HALF, handed))
+        fetch_slot(state, HANDED, join_keys(i64(col + C_SERVER * stride), i64(col + C_LINK * stride)))
     if kind == L.KIND_TO:
-        key = join_keys(key, i64(col + C_NAME * stride) + 1)
-        prefetch(place_of(state, ATTEMPTS, HALF, key))
+        fetch_slot(state, ATTEMPTS, join_keys(key, i64(col + C_NAME * stride) + 1))
     return 0
 
 
@@ -449,8 +448,8 @@ def stitch(state: int, cols: int, stride: int, begin: int, end: int, out: int) -
             if out != 0 and no_room(out):
                 return n
         col = cols + 8 * n
-        if n + 16 < end:
-            fetch_ahead(state, col + 128, stride)
+        if n + AHEAD < end:
+            fetch_ahead(state, col + 8 * AHEAD, stride)
         flags = step(state, col, stride)
         put64(col + C_FLAGS * stride, flags)
         put64(state + NOW, max(i64(state + NOW), i64(col + C_TS * stride)))

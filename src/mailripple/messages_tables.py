@@ -72,6 +72,14 @@ def find_slot(state: int, table: int, key: int) -> int:
 
 
 @inline
+def fetch_slot(state: int, table: int, key: int) -> int:
+    """Ask for the key's slot, and for the next one, in which the search for it may end."""
+    slot = place_of(state, table, size_of(table), key)
+    prefetch(slot)
+    return prefetch(slot + size_of(table))
+
+
+@inline
 def message_alive(slot: int, now: int) -> int:
     """True if more of the message may still come."""
     idle = now - i64(slot + M_LAST)
@@ -137,7 +145,7 @@ def sweep_table(state: int, table: int) -> int:
         slot = base + size * (k & mask)
         if table == HANDED:  # whether it is needed hangs on its message, which is anywhere
             ahead = i64(base + size * ((k + 8) & mask) + H_QUEUE)
-            prefetch(place_of(state, MESSAGES, SLOT, ahead))
+            fetch_slot(state, MESSAGES, ahead)
         if i64(slot) == 0:
             continue
         if alive(state, slot, table, now):

@@ -45,7 +45,6 @@ from mailripple.models.sums_kernel import (
     P_KEEP,
     P_LAST,
     P_WORD,
-    PAIR,
     PAIRS,
     SUBJECT,
     SUBJECTS,
@@ -60,6 +59,7 @@ from mailripple.models.sums_kernel import (
     X_WARNING_AT,
     count_week,
     cusum,
+    fetch_pair,
     find_entry,
     forget_lines,
     full,
@@ -364,8 +364,8 @@ def fetch_question(state: int, col: int, stride: int) -> int:
     if asked & (EXCHANGER | GUESS):
         key = join_keys(client, asked & (EXCHANGER | GUESS))
         prefetch(place_of(state, SUBJECTS, SUBJECT, key))
-        prefetch(place_of(state, PAIRS, PAIR, join_keys(key, FIRST)))
-        prefetch(place_of(state, PAIRS, PAIR, join_keys(key, name_of(col, stride, asked))))
+        fetch_pair(state, PAIRS, join_keys(key, FIRST))
+        fetch_pair(state, PAIRS, join_keys(key, name_of(col, stride, asked)))
     return 0
 
 

@@ -16,7 +16,6 @@ from mailripple.models.sums_kernel import (
     HOURS,
     LIMIT,
     NOW,
-    PAIR,
     PAIRS,
     SUBJECT,
     SUBJECTS,
@@ -31,6 +30,7 @@ from mailripple.models.sums_kernel import (
     count_week,
     cusum,
     failures_in,
+    fetch_pair,
     forget_lines,
     full,
     keep_line,
@@ -411,10 +411,10 @@ def fetch_unit(state: int, row: int, stride: int) -> int:
     at = place_of(state, SUBJECTS, SUBJECT, key)
     for line in range(0, X_OFTEN, 64):
         prefetch(at + line)
-    prefetch(place_of(state, PAIRS, PAIR, join_keys(join_keys(key, i64(row + R_DOMAIN * stride)), 1)))
+    fetch_pair(state, PAIRS, join_keys(join_keys(key, i64(row + R_DOMAIN * stride)), 1))
     sender = join_keys(key, i64(row + R_SENDER * stride))
-    prefetch(place_of(state, PAIRS, PAIR, join_keys(sender, 2)))
-    return prefetch(place_of(state, HOURS, PAIR, join_keys(sender, i64(row) // MAILING + 3)))
+    fetch_pair(state, PAIRS, join_keys(sender, 2))
+    return fetch_pair(state, HOURS, join_keys(sender, i64(row) // MAILING + 3))
 
 
 @entry

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from mailripple.messages_tables import join_keys
 from mailripple.models.logs import ONE, add_logs, log_of
-from mailripple.parse.native import entry, i64, part, put64, shr
-from mailripple.slots_kernel import empty, find, first_free, settle
+from mailripple.parse.native import entry, i64, part, prefetch, put64, shr
+from mailripple.slots_kernel import empty, find, first_free, place_of, settle
 
 #: The state block: address, mask and used slots of each table; then the latest time.
 SUBJECTS, PAIRS, HOURS, NOW = 0, 24, 48, 72
@@ -30,7 +30,7 @@ MINUTE = 60_000_000
 KEEPS = (120, 8 * 1440, 60 * 1440)
 FOR_HOURS, FOR_WEEK, FOR_LONG = range(3)
 #: How many rows ahead memory is asked for.
-AHEAD = 8
+AHEAD = 6
 #: Words of a subject: first those that every step reads, then a score's own, of which the first are read as often (a
 #: step waits for each line of memory that it looks at); and from X_REST on those that are looked at seldom.
 X_ID, X_LAST, X_WEEK, X_WEEK_UNITS, X_KEPT, X_OWN = range(0, 48, 8)
@@ -49,6 +49,14 @@ LIMIT = log_of(10**12)
 def find_entry(state: int, table: int, size: int, key: int) -> int:
     """Address of the key's slot, or of the empty slot where it would stand."""
     return find(i64(state + table), size, i64(state + table + 8), key)
+
+
+@part
+def fetch_pair(state: int, table: int, key: int) -> int:
+    """Ask for the pair's slot; the search for it may end three slots further on, in the next line of memory."""
+    slot = place_of(state, table, PAIR, key)
+    prefetch(slot)
+    return prefetch(slot + 3 * PAIR)
 
 
 @part
