@@ -11,7 +11,7 @@ WORDS = [
     b", ", b": ", b"=", b'"', b"<>", b"<", b">", b"[", b"]", b" [", b"] ", b"=<", b">,", b">,<", b"<<", b'"@', b'\\"',
     b", stat=", b", stat=Sent", b", relay=", b", relay=[198.51.100.9]", b", dsn=5.1.1", b", reply=", b", [more]", b"to=",
     b", to=", b", ctladdr=<", b", msgid=<", b", nrcpts=", b", size=9", b", arg2=", b", reject=", b"from=", b", ntries=1",
-    b"IPv6:2001:db8::1", b"[IPv6:2001:db8::1]", b"[IPv6:::ffff:192.0.2.1]", b"::", b"2001:db8::", b"fe80::1%eth0",
+    b"IPv6:2001:db8::1", b"IPv6:192.0.2.1", b"IPv6:192.0.2.1:25", b"IPv6:192.0.2.1a", b"[IPv6:2001:db8::1]", b"[IPv6:::ffff:192.0.2.1]", b"::", b"2001:db8::", b"fe80::1%eth0",
     b"192.0.2.1", b"192.0.2.256", b"0.0.0.0", b"1.2.3", b"01.2.3.4", b"999999999999999999", b"9999999999999999999", b"0",
     b"49QNVLZB000565", b"RAA20512", b"NOQUEUE", b"sendmail[1]: ", b"named[7]: ", b"queries: ", b"info: ", b"client @0x1 ",
     b" IN A ", b"query: ", b"last message repeated 3 times", b"-- MARK --", b"[ID 801593 mail.info] ", b"<22>", b"<22>1 ",

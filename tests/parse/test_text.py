@@ -86,6 +86,16 @@ def test_hashes_differ(probes: Kernels) -> None:
     assert len({probes.try_hash_text(place.p, 8, seed) for seed in range(1000)}) == 1000
 
 
+@pytest.mark.parametrize("n", range(1, 101))
+def test_each_byte_of_a_text_counts_in_its_hash(probes: Kernels, n: int) -> None:
+    """Texts of one length that differ in one byte, or in the order of their words, have different hashes."""
+    text = (b"abcdefghijklmnopqrstuvwxyz" * 4)[:n]
+    others = {text[:k] + b"#" + text[k + 1 :] for k in range(n)} | {text[8:16] + text[:8] + text[16:], text[::-1]}
+    places = [Place(t) for t in {text, *others}]
+    for hashed in (probes.try_hash_text, probes.try_hash_lower):
+        assert len({hashed(place.p, n, 5) for place in places}) == len(places)
+
+
 @given(text=TEXTS)
 def test_runs_of_characters(probes: Kernels, text: bytes) -> None:
     """Words, digits, queue ids and programs end where the reference says."""

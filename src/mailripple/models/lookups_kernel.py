@@ -275,11 +275,11 @@ def first_name(state: int, key: int, ts: int) -> int:
     Most clients ask for one name only, so the first one is kept as a pair, with the rest of its minute in place of
     counts: thirty-two such clients have room where one subject has.
     """
-    pair = pair_of(state, join_keys(key, FIRST), ts, FOR_LONG)
+    pair = pair_of(state, join_keys(key, FIRST), ts // MINUTE, FOR_LONG)
     word = i64(pair + P_WORD)
     if seen(pair):
         return (word >> P_LAST) * MINUTE + (word & REST)
-    see(pair, ts)
+    see(pair, ts // MINUTE)
     put64(pair + P_WORD, i64(pair + P_WORD) | ts % MINUTE)
     return -1
 
@@ -332,10 +332,10 @@ def take_name(state: int, col: int, stride: int, asked: int) -> int:
     name = name_of(col, stride, asked)
     key = join_keys(client, asked)
     subject = find_entry(state, SUBJECTS, SUBJECT, key)
-    pair = pair_of(state, join_keys(key, name), ts, FOR_WEEK)
+    pair = pair_of(state, join_keys(key, name), ts // MINUTE, FOR_WEEK)
     since = ts // MINUTE - (i64(pair + P_WORD) >> P_LAST)
     known = seen(pair)
-    see(pair, ts)
+    see(pair, ts // MINUTE)
     if known:
         later = since >= LATER and i64(subject) != 0
         return put64(subject + X_AGAIN, i64(subject + X_AGAIN) + 1) if later else 0

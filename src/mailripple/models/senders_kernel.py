@@ -15,6 +15,7 @@ from mailripple.models.sums_kernel import (
     FOR_LONG,
     HOURS,
     LIMIT,
+    MINUTE,
     NOW,
     PAIRS,
     SUBJECT,
@@ -170,10 +171,10 @@ def rate_of(state: int, subject: int) -> int:
 
 
 @part
-def mailing_of(state: int, subject: int, sender: int, ts: int) -> int:
+def mailing_of(state: int, subject: int, sender: int, ts: int, minute: int) -> int:
     """The pair that counts the units and failures of the mailing."""
-    cell = pair_of(state, join_keys(join_keys(i64(subject), sender), ts // MAILING + 3), ts, FOR_HOURS)
-    see(cell, ts)
+    cell = pair_of(state, join_keys(join_keys(i64(subject), sender), ts // MAILING + 3), minute, FOR_HOURS)
+    see(cell, minute)
     return cell
 
 
@@ -272,7 +273,7 @@ def sender_chance(subject: int) -> int:
 
 
 @part
-def step_sender(state: int, subject: int, sender: int, queue: int, ts: int) -> int:
+def step_sender(state: int, subject: int, sender: int, queue: int, ts: int, minute: int) -> int:
     """Stream S, once a message: is this the first use of the envelope sender?  Returns its evidence."""
     if i64(subject + X_QUEUE) == queue:
         return 0
@@ -280,7 +281,7 @@ def step_sender(state: int, subject: int, sender: int, queue: int, ts: int) -> i
     q = sender_chance(subject)
     k = i64(subject + X_MESSAGES)
     put64(subject + X_MESSAGES, k + 1)
-    known = seen_before(state, join_keys(join_keys(i64(subject), sender), 2), ts, FOR_LONG)
+    known = seen_before(state, join_keys(join_keys(i64(subject), sender), 2), minute, FOR_LONG)
     if not known:
         put64(subject + X_SENDERS, i64(subject + X_SENDERS) + 1)
     log_e = SENDER_LOGS[not known] - log_share(q, not known)
@@ -385,21 +386,22 @@ def take_unit(state: int, raw: int, kind: int, row: int, stride: int) -> int:
     put64(subject + X_UNITS, i64(subject + X_UNITS) + 1)
     put64(subject + X_FAILS, i64(subject + X_FAILS) + failed)
     count_week(subject, ts)
-    there = pair_of(state, join_keys(join_keys(i64(subject), domain), 1), ts, FOR_LONG)
+    minute = ts // MINUTE
+    there = pair_of(state, join_keys(join_keys(i64(subject), domain), 1), minute, FOR_LONG)
     chance = 0
     large = 0
     # After a failure the next message there says nothing, whatever becomes of it: a job that writes to a dead address
     # each hour is no worm.
     if not failures_in(there):
-        cell = mailing_of(state, subject, sender, ts)
+        cell = mailing_of(state, subject, sender, ts, minute)
         chance = chance_in(cell, rate_of(state, subject))
         step_failures(state, subject, chance, chance_in(cell, THETA_MOST), failed, ts)
         large = add_to_mailing(cell, failed)
     set_counts(there, 0, failed)
     known = seen(there)
-    see(there, ts)
+    see(there, minute)
     weight = step_contacts(state, subject, known, chance, failed, ts)
-    weight += step_sender(state, subject, sender, i64(row + R_QUEUE * stride), ts)
+    weight += step_sender(state, subject, sender, i64(row + R_QUEUE * stride), ts, minute)
     keep_line(subject, weight, i64(row + R_ORDER * stride))
     return judge(subject, ts, i64(row + R_FIRST * stride), large)
 

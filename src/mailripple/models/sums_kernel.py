@@ -60,22 +60,25 @@ def fetch_pair(state: int, table: int, key: int) -> int:
 
 
 @part
-def forgotten(slot: int, ts: int) -> int:
+def forgotten(slot: int, minute: int) -> int:
     """True if the pair was last seen longer ago than it is remembered."""
     word = i64(slot + P_WORD)
-    return ts // MINUTE - (word >> P_LAST) > KEEPS[(word >> P_KEEP) & 3]
+    return minute - (word >> P_LAST) > KEEPS[(word >> P_KEEP) & 3]
 
 
 @part
-def pair_of(state: int, key: int, ts: int, keep: int) -> int:
-    """The key's pair, made if it is not known or forgotten (then not seen, counts 0); `keep` a place in `KEEPS`."""
+def pair_of(state: int, key: int, minute: int, keep: int) -> int:
+    """The key's pair, made if it is not known or forgotten (then not seen, counts 0).
+
+    `minute` since 1970; `keep` a place in `KEEPS`.
+    """
     table = HOURS if keep == FOR_HOURS else PAIRS
     slot = find_entry(state, table, PAIR, key)
     if i64(slot) == 0:
         put64(slot, key)
         put64(slot + P_WORD, keep << P_KEEP)
         put64(state + table + 16, i64(state + table + 16) + 1)
-    elif forgotten(slot, ts):
+    elif forgotten(slot, minute):
         put64(slot + P_WORD, keep << P_KEEP)
     return slot
 
@@ -87,10 +90,10 @@ def seen(slot: int) -> int:
 
 
 @part
-def see(slot: int, ts: int) -> int:
+def see(slot: int, minute: int) -> int:
     """The pair is seen now."""
     word = i64(slot + P_WORD)
-    return put64(slot + P_WORD, (word & ((1 << P_LAST) - 1)) | (max(ts // MINUTE, 1) << P_LAST))
+    return put64(slot + P_WORD, (word & ((1 << P_LAST) - 1)) | (max(minute, 1) << P_LAST))
 
 
 @part
@@ -125,11 +128,11 @@ def subject_of(state: int, raw: int, kind: int, ts: int) -> int:
 
 
 @part
-def seen_before(state: int, key: int, ts: int, keep: int) -> int:
+def seen_before(state: int, key: int, minute: int, keep: int) -> int:
     """True if the pair was seen and is not forgotten; it is seen from now on."""
-    slot = pair_of(state, key, ts, keep)
+    slot = pair_of(state, key, minute, keep)
     known = seen(slot)
-    see(slot, ts)
+    see(slot, minute)
     return known
 
 
@@ -223,13 +226,14 @@ def forget_pairs(state: int, table: int) -> int:
     """Sweep what is long past out of the pairs or hours.  At least one slot must be empty."""
     base = i64(state + table)
     mask = i64(state + table + 8)
+    minute = i64(state + NOW) // MINUTE
     first = first_free(base, PAIR)
     kept = 0
     for k in range(first + 1, first + mask + 1):
         slot = base + PAIR * (k & mask)
         if i64(slot) == 0:
             continue
-        if forgotten(slot, i64(state + NOW)):
+        if forgotten(slot, minute):
             empty(slot, PAIR)
         else:
             settle(base, PAIR, mask, k & mask)

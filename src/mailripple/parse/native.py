@@ -67,7 +67,7 @@ shr, ctz = _operation("shr"), _operation("ctz")
 
 def clz(word: int) -> int:
     """Number of leading zero bits of a word that is not 0."""
-    return 64 - word.bit_length()
+    return 64 - (word & ((1 << 64) - 1)).bit_length()
 
 
 clz.__operation__ = "clz"  # type: ignore[attr-defined]
