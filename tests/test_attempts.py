@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from mailripple import attempts_kernel
 from mailripple.attempts import COLUMNS, AttemptLog, HandedOn, KeptAttempts, Newest, Rows, by_time, merge
 from mailripple.messages import Attempts, attempts_of
+from mailripple.parse import layout as L
 from mailripple.tables import KEPT_ATTEMPTS
-from tests.naive_fold import fold
+from tests.naive_fold import SECOND, Event, fold
 from tests.streams import columns_of, hashed, key, new_stitcher, random_stream, stitched
 
 
@@ -102,26 +103,58 @@ def test_parts_merge_into_the_whole() -> None:
         assert len(getattr(both, name)) == len(getattr(a, name)) + len(getattr(b, name))
 
 
+def handed_on(
+    columns: np.ndarray, since: int | None = None, until: int | None = None, room: int = attempts_kernel.BATCH
+) -> tuple[np.ndarray, KeptAttempts]:
+    """Attempts and records that stitching hands on, of events in order that come in pieces."""
+    found: list[Attempts] = [Attempts(np.zeros((12, 0), np.int64))]
+    log, stitcher = AttemptLog(), new_stitcher(64)
+    handed = HandedOn(log, lambda attempts: found.append(attempts.copy()), since, until, attempts=room, records=room + 3)
+    for at in range(0, columns.shape[1], 250):
+        stitcher.step(columns[:, at : at + 250], handed)
+    handed.close()
+    return np.concatenate([a.columns for a in found], axis=1), log.attempts()
+
+
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("bounds", [(None, None), (1, 3)])
 def test_what_is_handed_on_is_what_would_be_chosen(seed: int, bounds: tuple[int | None, int | None]) -> None:
     """Attempts and records that stitching hands on, in pieces and with little room, are those that are chosen of the
     stitched events: in the same order, in time, not of the server's own bounces, in the bounds."""
     columns = columns_of(sorted(random_stream(seed, 900, jitter=0), key=lambda e: e.ts or 0))
-    quarter = int(np.ptp(columns[0][columns[0] > 0])) // 4
-    since, until = (None if b is None else int(columns[0][columns[0] > 0].min()) + b * quarter for b in bounds)
-    found: list[Attempts] = []
-    log, stitcher = AttemptLog(), new_stitcher(64)
-    handed = HandedOn(log, lambda attempts: found.append(attempts.copy()), since, until, attempts=attempts_kernel.BATCH + seed, records=attempts_kernel.BATCH + 7)
-    for at in range(0, columns.shape[1], 250):
-        stitcher.step(columns[:, at : at + 250], handed)
-    handed.close()
+    times = columns[0][(columns[1] & 0xFF == L.KIND_TO) & (columns[0] > 0)]
+    since, until = (None if b is None else int(times[len(times) * b // 4]) for b in bounds)
+    attempts, mine = handed_on(columns, since, until, attempts_kernel.BATCH + seed)
     inside = columns[0] >= (1 if since is None else since)
     inside &= columns[0] < (1 << 62 if until is None else until)
     wanted = np.ascontiguousarray(columns[:, inside])
-    assert len(found) > 3
-    assert np.concatenate([a.columns for a in found], axis=1).tolist() == attempts_of(wanted).columns.tolist()
-    mine, chosen = log.attempts(), log_of(wanted).attempts()
+    assert attempts.shape[1] > 3
+    assert attempts.tolist() == attempts_of(wanted).columns.tolist()
+    chosen = log_of(wanted).attempts()
     for one, other in ((mine.deferred, chosen.deferred), (mine.other, chosen.other)):
         assert len(one) > 3
         assert one.columns.tolist() == other.columns.tolist()
+
+
+def test_what_is_handed_on_of_one_message() -> None:
+    """A deferral for reasons of policy, what then becomes of the message in the same run, which is no new attempt, and
+    nothing of records without a time or outside the bounds."""
+    said = {"queue": "q1", "name": "dest.example", "mailer": "esmtp", "relay": "192.0.2.9", "pid": 7}
+    events = [
+        Event("mail.from", 100 * SECOND, 1, client="192.0.2.1", sender="ann@here.example", queue="q1", nrcpts=1),
+        Event("mail.to", 101 * SECOND, 2, status="deferred", dsn=4, **said),
+        Event("mail.to", 110 * SECOND, 3, status="sent", dsn=2, **said),
+        Event("mail.to", None, 4, status="sent", dsn=2, **said),
+    ]
+    for bounds, lines in (((None, None), [2, 3]), ((101 * SECOND, 110 * SECOND), [2]), ((101 * SECOND + 1, None), [3])):
+        columns = columns_of(events)
+        columns[L.COL["code"], 1] |= L.POLICY << 16
+        attempts, kept = handed_on(columns, *bounds)
+        first = [line == 2 for line in lines]
+        assert (attempts[1] >> 32).tolist() == lines
+        assert attempts[8].tolist() == first
+        assert attempts[11].tolist() == [not f for f in first]
+        assert attempts[10].tolist() == [4 | 8 if f else 2 for f in first]
+        assert (kept.deferred["order"] >> 32).tolist() == [line for line in lines if line == 2]
+        assert (kept.other["order"] >> 32).tolist() == [line for line in lines if line == 3]
+        assert kept.deferred["policy"].tolist() == [1] * (2 in lines)

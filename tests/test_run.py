@@ -143,6 +143,20 @@ def test_attempts_that_are_kept_are_those_of_all_pieces(
     assert len(whole[0]) > 50
 
 
+def test_what_stitching_hands_on_comes_to_an_end(tmp_path: Path) -> None:
+    """At the end of a run every deferral is kept, and every delivery elsewhere; each message has been scored, and none
+    of those outside the bounds."""
+    path = write(tmp_path / "mail.log", text_of(mail_log(90)))
+    whole = read(path)
+    for result in (whole, read(path, until=int(whole.counts.minute.max()) * 60_000_000 - 1_800_000_000)):
+        counts, kept = result.counts, result.attempts
+        assert len(kept.deferred) == counts.total("mail.deferred") > 20
+        assert len(kept.other) == counts.total("mail.to") - counts.total("mail.deferred") > 40
+        known = [score for fold in result.senders for score in fold.scores() if not score.account]
+        assert sum(score.units for score in known) == len(kept.other)
+        assert sum(score.failed for score in known) == counts.total("mail.bounced")
+
+
 @pytest.mark.parametrize("size", [77, 4096, 1 << 20])
 def test_landmarks_are_where_lines_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     """Lines are found again wherever the log was cut, and however many parts a piece has; some are not understood."""

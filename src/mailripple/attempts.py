@@ -247,10 +247,10 @@ class HandedOn:
         for sort in (kernel.ATTEMPT, *self._sorts):
             used, room = self._rows(sort)
             if room - used < kernel.BATCH:
-                self.give_attempts() if sort == kernel.ATTEMPT else self._give_records(sort)
+                self._give_attempts() if sort == kernel.ATTEMPT else self._give_records(sort)
 
-    def give_attempts(self) -> None:
-        """Give the attempts that are there; they hold until stitching goes on."""
+    def _give_attempts(self) -> None:
+        """Give the attempts that are there to the fold, for which they hold until it returns."""
         used, _ = self._rows(kernel.ATTEMPT)
         if used:
             self._fold(Attempts(self._attempts[:used].T))
@@ -265,7 +265,7 @@ class HandedOn:
 
     def close(self) -> None:
         """Give all that is there."""
-        self.give_attempts()
+        self._give_attempts()
         for sort in self._sorts:
             self._give_records(sort)
 

@@ -128,7 +128,6 @@ class Fold:
     def _take_mail(self, ready: IntArray, *, late: bool = False) -> None:
         if not late:
             self.stitcher.step(ready, self.handed)
-            self.handed.give_attempts()
         inside = self.count(ready)
         if not late:
             self.senders.logins(inside)
