@@ -78,9 +78,13 @@ def test_int(text: str, fits: bool) -> None:
         ("192.0.2.1", "192.0.2.1"),
         ("IPv6:2001:db8::1", "2001:db8::1"),
         ("ipv6:2001:db8::1", "2001:db8::1"),
+        ("IPv6:192.0.2.1", "192.0.2.1"),
         ("fe80::1%2", "fe80::1"),
         ("::ffff:192.0.2.1", "::ffff:192.0.2.1"),
         ("192.0.2.256", None),
+        ("192.0.2.00", None),
+        ("192.0.2.1.5", None),
+        ("192.0.2.1a", None),
         ("192.0.2", None),
         ("pc.example", None),
         ("", None),
@@ -89,6 +93,16 @@ def test_int(text: str, fits: bool) -> None:
 def test_ip(text: str, address: str | None) -> None:
     """`ip` is a whole IPv4 or IPv6 address, without its zone and without `IPv6:` in front."""
     assert found("{client_ip:ip}", text) == (None if address is None else {"client_ip": address})
+
+
+@pytest.mark.parametrize("before", ["", "IPv6:"])
+@pytest.mark.parametrize(
+    ("behind", "fits"), [(":25", True), (",", True), (" x", True), ("-", True), (".5", False), ("0", False), ("a", False)]
+)
+def test_an_address_does_not_end_within_another_text(before: str, behind: str, fits: bool) -> None:
+    """What could go on as an address is none; a port, a comma and the like may stand behind an IPv4 address."""
+    text = f"{before}192.0.2.0{behind}"
+    assert found("{client_ip:ip}{_}", text) == ({"client_ip": "192.0.2.0"} if fits else None)
 
 
 @pytest.mark.parametrize(

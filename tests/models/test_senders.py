@@ -54,6 +54,19 @@ def test_mailings_of_days_ago_take_no_memory() -> None:
     assert len(senders._sums._tables[HOURS]) <= 1024
 
 
+@pytest.mark.parametrize(("minutes", "new"), [(1, 1), (60 * 1440 - 1, 1), (60 * 1440, 1), (60 * 1440 + 1, 2)])
+def test_who_was_written_to_is_remembered_for_sixty_days(minutes: int, new: int) -> None:
+    """To the minute, destinations and sender addresses alike; the second within it makes no difference."""
+    for second in (0, 59):
+        times = START // (60 * SECOND) * 60 * SECOND, (START // (60 * SECOND) + minutes) * 60 * SECOND + second * SECOND
+        units = [
+            Unit(ts, n, f"q{n}", "192.0.2.9", "", "a@x.test", "d.example", True, False, True)
+            for n, ts in enumerate(times)
+        ]
+        found = scored(units)[False, key("192.0.2.9")]
+        assert (found.new, found.senders) == (new, new)
+
+
 def draw(seed: int, size: int, *, worm: float = 0.1, hosts: int = 4, gap: int = 600) -> list[Unit]:
     """Mail of a few hosts, one of them now and then like a worm's; equal times and all outcomes occur."""
     rng = random.Random(seed)

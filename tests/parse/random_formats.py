@@ -24,7 +24,8 @@ KEY_NAMES = ("a", "ab", "to", "from", "relay", "stat", "size", "longerthaneight"
 PROGRAMS = ("pa", "pb", "pc")
 RULES = [("", "", False), ("stat", "a", False), ("dsn", "5", False), ("reply", "", False), ("reply", "x", True), ("stat", "", True),
          ("reason", "longer than eight", False), ("client_name", "longer than eight", True), ("host", "ab", False)]  # fmt: skip
-_V4 = [b"1.2.3.4", b"2001:db8::1", b"::ffff:1.2.3.4", b"IPv6:::1", b"1.2.3.4%en0", b"fe80::1%eth0"]
+_V4 = [b"1.2.3.4", b"2001:db8::1", b"::ffff:1.2.3.4", b"IPv6:::1", b"1.2.3.4%en0", b"fe80::1%eth0", b"IPv6:1.2.3.4:25",
+       b"1.2.3.4:25", b"1.2.3.00", b"1.2.3.4.5", b"1.2.3.4a", b"1.2.3.4-"]  # fmt: skip
 VALUES = [*_ADDRESSES, *_PEERS, *_V4, *LITERALS, b"", b"A", b"MX", b"x y", b"12", b"sent", b"5.1.1"]
 _FITTING = {
     "word": VALUES,
