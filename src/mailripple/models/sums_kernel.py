@@ -26,8 +26,8 @@ SUBJECT, PAIR = 512, 16
 P_WORD, P_LAST, P_KEEP, P_UNITS = 8, 36, 34, 17
 MOST_COUNT = (1 << P_UNITS) - 1
 MINUTE = 60_000_000
-#: For how many minutes a pair is remembered: a mailing's hour, a week and a day, sixty days.
-KEEPS = (120, 8 * 1440, 60 * 1440)
+#: For how many minutes a pair is remembered: a mailing's hour (its key holds which one), a week and a day, sixty days.
+KEEPS = (60, 8 * 1440, 60 * 1440)
 FOR_HOURS, FOR_WEEK, FOR_LONG = range(3)
 #: How many rows ahead memory is asked for.
 AHEAD = 6
