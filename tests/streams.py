@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mailripple.counts import CLIENT_METRICS, ENTITY_KINDS, ENTITY_METRICS, METRIC_NAMES, Counts
-from mailripple.messages import LOCAL_MAILERS, InOrder, Stitcher
+from mailripple.messages import LOCAL_MAILERS, Attempts, InOrder, Stitcher
 from mailripple.parse import layout as L
 from mailripple.tables import KINDS, QTYPES, STATUSES
 from tests.naive_fold import SECOND, Event
@@ -86,6 +86,21 @@ def stitched(events: Sequence[Event], cuts: Sequence[int] = (), slots: int = 256
         stitcher.step(ready)
         out.append(ready.copy())
     return np.ascontiguousarray(np.concatenate(out, axis=1))
+
+
+def attempts_in(columns: npt.NDArray[np.int64]) -> Attempts:
+    """The attempts among stitched events, picked one by one (law 4)."""
+    rows = []
+    for row in columns.T.tolist():
+        e = dict(zip(L.COLUMNS, row, strict=True))
+        code, flags = e["code"], e["flags"]
+        if code & 0xFF != L.KIND_TO or not code >> 28 & 3 or flags & (L.F_DSN | L.F_INTERNAL | L.F_LATE):
+            continue
+        if flags & (L.F_ATTEMPT | L.F_FINAL):
+            names = ("ts", "line", "server", "queue", "client", "account", "sender", "name")
+            said = int(flags & L.F_FIRST > 0), code >> 8 & 0xFF, code >> 24 & 15 | (code >> 16 & 1) << 3, int(flags & L.F_FINAL > 0)
+            rows.append((*(e[name] for name in names), *said))
+    return Attempts(np.array(rows, np.int64).reshape(-1, 12).T)
 
 
 def said(columns: npt.NDArray[np.int64]) -> dict[int, tuple[int, int, int, int]]:

@@ -11,16 +11,18 @@ from hypothesis import strategies as st
 
 from mailripple import attempts_kernel
 from mailripple.attempts import COLUMNS, AttemptLog, HandedOn, KeptAttempts, Newest, Rows, by_time, merge
-from mailripple.messages import Attempts, attempts_of
+from mailripple.messages import Attempts
 from mailripple.parse import layout as L
 from mailripple.tables import KEPT_ATTEMPTS
 from tests.naive_fold import SECOND, Event, fold
-from tests.streams import columns_of, hashed, key, new_stitcher, random_stream, stitched
+from tests.streams import attempts_in, columns_of, hashed, key, new_stitcher, random_stream, stitched
 
 
 def log_of(columns: np.ndarray) -> AttemptLog:
     log = AttemptLog()
-    log.take(columns)
+    handed = HandedOn(log, lambda attempts: None)
+    handed.take(columns)
+    handed.close()
     return log
 
 
@@ -75,8 +77,9 @@ def test_room_of_rows_that_are_gone_is_used_again() -> None:
     """A log that keeps few rows holds the newest of many pieces, in no more than a few rooms."""
     events = stitched(random_stream(4, 3000, jitter=0))
     log = AttemptLog(Newest(20), Newest(30))
-    for at in range(0, events.shape[1], 60):
-        log.take(np.ascontiguousarray(events[:, at : at + 60]))
+    handed = HandedOn(log, lambda attempts: None, records=attempts_kernel.BATCH)
+    handed.take(events)
+    handed.close()
     whole = log_of(events).attempts()
     for name, keep in (("deferred", 20), ("other", 30)):
         mine, every = getattr(log.attempts(), name), getattr(whole, name)
@@ -129,7 +132,7 @@ def test_what_is_handed_on_is_what_would_be_chosen(seed: int, bounds: tuple[int 
     inside &= columns[0] < (1 << 62 if until is None else until)
     wanted = np.ascontiguousarray(columns[:, inside])
     assert attempts.shape[1] > 3
-    assert attempts.tolist() == attempts_of(wanted).columns.tolist()
+    assert attempts.tolist() == attempts_in(wanted).columns.tolist()
     chosen = log_of(wanted).attempts()
     for one, other in ((mine.deferred, chosen.deferred), (mine.other, chosen.other)):
         assert len(one) > 3

@@ -17,9 +17,7 @@ import numpy.typing as npt
 
 from mailripple import attempts_kernel as kernel
 from mailripple.memory import Room
-from mailripple.messages import FIRST, OF_POLICY, STATUS, Attempts, deliveries
-from mailripple.parse import layout as L
-from mailripple.parse.choose import Choice, Wanted
+from mailripple.messages import Attempts, kernels
 
 IntArray = npt.NDArray[np.int64]
 
@@ -29,9 +27,6 @@ COL = {name: i for i, name in enumerate(COLUMNS)}
 #: Rows kept: of deferred records, and of all other first attempts and ends of retries that leave the machine (88 bytes
 #: each: 35 MB in all).  A quarter of a million deferred records are a day in which three a second are deferred.
 KEEP_DEFERRED, KEEP_OTHER = 1 << 18, 1 << 17
-_FROM = ("ts", "server", "queue", "client", "account", "sender", "name", FIRST, STATUS, "line", OF_POLICY)
-_DEFERRED = Choice(Wanted((L.KIND_TO,), status=L.DEFERRED), _FROM)
-_OTHER = Choice(Wanted((L.KIND_TO,), not_status=L.DEFERRED, some=L.F_OUT), _FROM)
 #: Attempts that are handed on at once: the fewer, the likelier they are in the cache still; the more, the longer their
 #: fold has the cache for its own tables.  And single records of a sort.
 ATTEMPTS_AT_ONCE, RECORDS_AT_ONCE = 1 << 15, 1 << 13
@@ -189,13 +184,6 @@ class AttemptLog:
     deferred: Newest = field(default_factory=lambda: Newest(KEEP_DEFERRED))
     other: Newest = field(default_factory=lambda: Newest(KEEP_OTHER))
 
-    def take(self, columns: IntArray) -> None:
-        """Take the deliveries in time of stitched events with UTC times, (14, n), in."""
-        among = deliveries(columns)
-        for choice, into in ((_DEFERRED, self.deferred), (_OTHER, self.other)):
-            room = into.room()
-            into.follow(choice.of(columns, among, room), room)
-
     def attempts(self) -> KeptAttempts:
         return KeptAttempts(self.deferred.rows(), self.other.rows())
 
@@ -203,8 +191,7 @@ class AttemptLog:
 class HandedOn:
     """What stitching hands on (`messages.Outlet`): attempts to a fold, single records to a log; in the order of time.
 
-    Those in [since, until) only; undated ones never.  What it gives is that which `attempts_of` and `AttemptLog.take`
-    choose of the stitched events.
+    Those in [since, until) only; undated ones never.
     """
 
     def __init__(
@@ -241,6 +228,16 @@ class HandedOn:
         """How many rows of the sort there are, and for how many there is room."""
         room, used = self.block[(sort + kernel.ROOM) >> 3 :][:2].tolist()
         return used, room
+
+    def take(self, columns: IntArray) -> None:
+        """Hand on what there is of events with UTC times, (14, n), each row contiguous; of those that were not stitched
+        that is what was deferred."""
+        at, n = 0, columns.shape[1]
+        while at < n:
+            where = self.block.ctypes.data, columns.ctypes.data, columns.strides[0]
+            at = kernels().hand_on_all(*where, at, n)
+            if at < n:
+                self.give()
 
     def give(self) -> None:
         """Give what has no more room."""

@@ -8,7 +8,7 @@ of a piece later costs a line of memory for each column of each record.
 from __future__ import annotations
 
 from mailripple.parse import layout as L
-from mailripple.parse.native import i64, part, put64
+from mailripple.parse.native import entry, i64, part, put64
 
 #: The block that says where: rows of times in [SINCE, UNTIL) only; of each sort the address of its rows, how many have
 #: room, and how many there are.
@@ -21,7 +21,7 @@ ATTEMPT_WORDS, RECORD_WORDS = 12, 11
 BATCH = 64
 
 C_TS, C_CODE, C_LINE, C_SERVER, C_CLIENT = (L.COL[n] for n in ("ts", "code", "line", "server", "client"))
-C_ACCOUNT, C_QUEUE, C_SENDER, C_NAME = (L.COL[n] for n in ("account", "queue", "sender", "name"))
+C_ACCOUNT, C_QUEUE, C_SENDER, C_NAME, C_FLAGS = (L.COL[n] for n in ("account", "queue", "sender", "name", "flags"))
 
 
 @part
@@ -76,10 +76,10 @@ def put_record(to: int, col: int, stride: int, code: int, flags: int) -> int:
 
 @part
 def hand_on(out: int, col: int, stride: int, flags: int) -> int:
-    """A delivery record with a time that was stitched; the server's own bounces and hops inside a machine are none."""
+    """A delivery record with a time; the server's own bounces, hops inside a machine and what came late are none."""
     code = i64(col + C_CODE * stride)
     ts = i64(col + C_TS * stride)
-    if flags & (L.F_DSN | L.F_INTERNAL) or (code >> 28) & 3 == L.NO_TIME:
+    if flags & (L.F_DSN | L.F_INTERNAL | L.F_LATE) or (code >> 28) & 3 == L.NO_TIME:
         return 0
     if ts < i64(out + SINCE) or ts >= i64(out + UNTIL):
         return 0
@@ -90,3 +90,16 @@ def hand_on(out: int, col: int, stride: int, flags: int) -> int:
     if flags & L.F_OUT:
         return put_record(next_row(out, OTHER, RECORD_WORDS), col, stride, code, flags)
     return 0
+
+
+@entry
+def hand_on_all(out: int, cols: int, stride: int, begin: int, end: int) -> int:
+    """`hand_on` for the delivery records among the events [begin, end), as their flags say; the number of the first one
+    for which there is no room."""
+    for n in range(begin, end):
+        if (n == begin or n & (BATCH - 1) == 0) and no_room(out):
+            return n
+        col = cols + 8 * n
+        if i64(col + C_CODE * stride) & 0xFF == L.KIND_TO:
+            hand_on(out, col, stride, i64(col + C_FLAGS * stride))
+    return end

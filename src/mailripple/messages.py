@@ -20,7 +20,7 @@ from mailripple import messages_tables as tables
 from mailripple.parse import layout as L
 from mailripple.parse import text
 from mailripple.parse.build import Kernels, once
-from mailripple.parse.choose import Bits, Choice, Wanted, in_order
+from mailripple.parse.choose import in_order
 from mailripple.slots import table_of, widened
 
 #: Seconds that an event may come after a later one and still enter the fold (DESIGN, law 3).
@@ -29,18 +29,6 @@ LATENESS = 120
 LOCAL_MAILERS = (
     *(b"local", b"prog", b"*file*", b"*include*", b"discard", b"error"),
     *(b"retry", b"virtual", b"lmtp", b"pipe", b"procmail", b"cyrus", b"cyrusv2"),
-)
-#: What is read from a delivery record: is it the first attempt, its status, the class of its DSN, whether it was
-#: deferred for a reason of policy, whether it says what became of the message.
-FIRST, FINAL = Bits("flags", 2, 1), Bits("flags", 8, 1)
-STATUS, CLASS, OF_POLICY = Bits("code", 8, 0xFF), Bits("code", 24, 15), Bits("code", 16, 1)
-assert (FIRST.mask << FIRST.shift, FINAL.mask << FINAL.shift, L.POLICY & 1) == (L.F_FIRST, L.F_FINAL, 1)
-#: Delivery records that came in time; the server's own bounces and hops inside a machine are left out.
-_DELIVERIES = Choice(Wanted((L.KIND_TO,), none=L.F_DSN | L.F_INTERNAL | L.F_LATE))
-#: Those that begin or end an attempt.
-_ATTEMPTS = Choice(
-    Wanted((L.KIND_TO,), some=L.F_ATTEMPT | L.F_FINAL),
-    ("ts", "line", "server", "queue", "client", "account", "sender", "name", FIRST, STATUS, CLASS, FINAL, OF_POLICY),
 )
 _TABLES = (tables.MESSAGES, tables.ATTEMPTS, tables.HANDED, tables.SESSIONS)
 
@@ -140,24 +128,6 @@ class Attempts:
 def together(parts: Sequence[Attempts]) -> Attempts:
     """The attempts of several pieces, in their order; of one at least."""
     return Attempts(np.ascontiguousarray(np.concatenate([part.columns for part in parts], axis=1)))
-
-
-def deliveries(columns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Places of the delivery records, but for bounces and late ones, of events (14, n) that were stitched.
-
-    They hold until the same thread asks for the next piece's.
-    """
-    return _DELIVERIES.places(columns)
-
-
-def attempts_of(columns: npt.NDArray[np.int64], among: npt.NDArray[np.int64] | None = None) -> Attempts:
-    """The attempts among the deliveries (at places `among`) of events that `Stitcher.step` has seen.
-
-    The column `line` must hold their order (`order_lines`).  They hold until the same thread asks for the next piece's.
-    """
-    out = _ATTEMPTS.of(columns, deliveries(columns) if among is None else among)
-    out[10] |= out[12] << 3
-    return Attempts(out[:12])
 
 
 def order_lines(columns: npt.NDArray[np.int64], source: int, before: int) -> None:

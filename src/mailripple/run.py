@@ -116,7 +116,7 @@ class Fold:
         if not mail:
             inside = self.count(columns)
             if has_kind(inside, L.KIND_TO):
-                self.log.take(inside)
+                self.handed.take(inside)
             asked = self.askers.questions(inside)
             for ready, late in self.in_order.take(asked):
                 if not late:

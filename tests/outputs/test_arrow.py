@@ -6,13 +6,13 @@ import numpy as np
 
 from mailripple.cells import Cells
 from mailripple.counts import METRIC_NAMES, Counter, Counts
-from mailripple.messages import attempts_of, order_lines
+from mailripple.messages import order_lines
 from mailripple.outputs.arrow import attempts_table, counts_table
 from mailripple.outputs.summary import Names
 from mailripple.parse import layout as L
 from mailripple.tables import ATTEMPTS, COUNTS
 from tests.naive_fold import SECOND, Event
-from tests.streams import START, columns_of, key, random_stream, stitched
+from tests.streams import START, attempts_in, columns_of, key, random_stream, stitched
 
 TEXTS = ("mx", "mx1", "mx2", "ann", "bob", "d.example", *(f"d{n}.example" for n in range(4)))
 NAMES = Names({key(t): t.encode() for t in TEXTS} | {key("2001:db8::7"): b"\x20\x01\x0d\xb8" + bytes(11) + b"\x07", key("::1"): bytes(15) + b"\x01"}, lambda text, kind: 0)
@@ -63,7 +63,7 @@ def test_attempts_are_the_attempts() -> None:
     """A row for each attempt or outcome that stitch marked, but for bounces and the hop from MSP to MTA."""
     columns = stitched(random_stream(9, 600))
     order_lines(columns, 3, 0)
-    table = attempts_table(attempts_of(columns))
+    table = attempts_table(attempts_in(columns))
     assert table.schema.names == [c.name for c in ATTEMPTS]
     flags = columns[L.COL["flags"]]
     chosen = (flags & (L.F_ATTEMPT | L.F_FINAL) != 0) & (flags & (L.F_DSN | L.F_INTERNAL | L.F_LATE) == 0)

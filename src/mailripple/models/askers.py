@@ -12,12 +12,12 @@ import numpy.typing as npt
 from mailripple.models import askers_kernel as kernel
 from mailripple.models.sums import kernels
 from mailripple.parse import layout as L
-from mailripple.parse.choose import Rooms, taken, wanted_of
+from mailripple.parse.choose import Rooms, numbers_of, taken
 from mailripple.slots import table_of, widened
 
 IntArray = npt.NDArray[np.int64]
 _ROOMS = Rooms()
-_COLUMNS = wanted_of(L.COLUMNS[: L.QUESTION_COLUMNS])
+_COLUMNS = numbers_of(L.COLUMNS[: L.QUESTION_COLUMNS])
 
 
 class Askers:

@@ -22,7 +22,7 @@ from mailripple.models import logs, sums_kernel
 from mailripple.models import senders_kernel as kernel
 from mailripple.models.sums import Field, Sums, kernels, moment, nats, told, whole
 from mailripple.parse import layout as L
-from mailripple.parse.choose import Choice, Wanted
+from mailripple.parse.choose import Choice
 
 #: The ordinary failure rate before anything is learnt (real servers: 3 to 5 %), and its least value ever.
 COLD_RATE, LEAST_RATE = 0.05, 0.03
@@ -34,7 +34,7 @@ QUANTILE, SHRINK = 0.75, 50
 #: Hosts and units a host that a lesson needs.
 LEARN_HOSTS, LEARN_UNITS = 10, 20
 DAY = 86_400_000_000
-_LOGINS = Choice(Wanted((L.KIND_POP_LOGIN, L.KIND_IMAP_LOGIN), client=True), ("ts", "client", "account"))
+_LOGINS = Choice((L.KIND_POP_LOGIN, L.KIND_IMAP_LOGIN), ("ts", "client", "account"), client=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ A stage sees a few columns of a few events; numpy would walk over all events onc
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from types import ModuleType
 
 import numpy as np
@@ -34,84 +33,40 @@ class Rooms(threading.local):
         self.places, self.rows = Room(), Room()
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What an event must be; only events with a time are ever chosen.
-
-    One of `kinds`; of that `status`, `qtype` or class `dsn` (0: any), not of `not_status`; with one of the flags `some`
-    (0: any), without all of `none`; with a client, if `client`.
-    """
-
-    kinds: tuple[int, ...]
-    status: int = 0
-    qtype: int = 0
-    dsn: int = 0
-    not_status: int = 0
-    some: int = 0
-    none: int = 0
-    client: bool = False
-
-    @property
-    def condition(self) -> IntArray:
-        """The condition as the kernel reads it (see `choose_kernel`)."""
-        mask = (0xFF << 8 if self.status else 0) | (0xFF << 16 if self.qtype else 0)
-        mask |= 15 << 24 if self.dsn else 0
-        value = self.status << 8 | self.qtype << 16 | self.dsn << 24
-        kinds = sum(1 << kind for kind in set(self.kinds))
-        return np.array([kinds, mask, value, self.not_status, self.some, self.none, self.client], np.int64)
-
-
-@dataclass(frozen=True, slots=True)
-class Bits:
-    """A number that stands in some bits of a column: `column >> shift & mask`."""
-
-    column: str
-    shift: int
-    mask: int
-
-
-def wanted_of(columns: tuple[str | Bits, ...]) -> IntArray:
-    """(len(columns), 3): number of the column, shift and mask, as the kernel reads them."""
-    every = [c if isinstance(c, Bits) else Bits(c, 0, -1) for c in columns]
-    return np.array([(L.COL[c.column], c.shift, c.mask) for c in every], np.int64)
-
-
 class Choice:
-    """Chooses events, and takes some columns of them; `columns` in the order of the rows that come out.
+    """Chooses events of some kinds, with a time and (if `client`) with a client, and takes some columns of them.
 
     What it gives holds until the same thread asks it again.
     """
 
-    def __init__(self, wanted: Wanted, columns: tuple[str | Bits, ...] = ()) -> None:
-        self._condition = wanted.condition
-        self._columns = wanted_of(columns)
+    def __init__(self, kinds: tuple[int, ...], columns: tuple[str, ...], *, client: bool = False) -> None:
+        self._kinds = sum(1 << kind for kind in set(kinds))
+        self._client = client
+        self._columns = numbers_of(columns)
         self._rooms = Rooms()
 
-    def places(self, columns: IntArray, among: IntArray | None = None) -> IntArray:
-        """(m,) places of the chosen ones of the events (14, n), each row contiguous; of those `among`, if given."""
-        n = columns.shape[1] if among is None else len(among)
-        assert columns.shape[1] <= 1 or columns.strides[1] == 8
+    def of(self, columns: IntArray) -> IntArray:
+        """(columns, m): what is taken of the chosen ones of the events (14, n), each row contiguous."""
+        n = columns.shape[1]
+        assert n <= 1 or columns.strides[1] == 8
         found: IntArray = self._rooms.places.array(1, n, n)[0]
-        given = 0 if among is None else among.ctypes.data
-        base, stride, condition = columns.ctypes.data, columns.strides[0], self._condition.ctypes.data
-        return found[: kernels().choose(base, stride, n, given, condition, found.ctypes.data)]
-
-    def of(self, columns: IntArray, among: IntArray | None = None, room: Room | None = None) -> IntArray:
-        """(len(columns), m): what is taken of the chosen ones of the events (14, n); of those `among`, if given.
-
-        With a `room` it holds as long as that is not used again.
-        """
-        into = self._rooms.rows if room is None else room
-        return taken(columns, self.places(columns, among), into, self._columns)
+        where = columns.ctypes.data, columns.strides[0], n
+        m = kernels().choose(*where, self._kinds, self._client, found.ctypes.data)
+        return taken(columns, found[:m], self._rooms.rows, self._columns)
 
 
-def taken(columns: IntArray, places: IntArray, room: Room, wanted: IntArray) -> IntArray:
-    """(len(wanted), m): of the events (14, n) those at m places, and what is wanted of them (see `wanted_of`)."""
+def numbers_of(columns: tuple[str, ...]) -> IntArray:
+    """(len(columns),) the numbers of columns, as the kernel reads them."""
+    return np.array([L.COL[name] for name in columns], np.int64)
+
+
+def taken(columns: IntArray, places: IntArray, room: Room, numbers: IntArray) -> IntArray:
+    """(len(numbers), m): of the events (14, n) those at m places, and some columns of them (see `numbers_of`)."""
     m = len(places)
-    out = room.array(len(wanted), m, columns.shape[1])
+    out = room.array(len(numbers), m, columns.shape[1])
     if m:
         base, stride = columns.ctypes.data, columns.strides[0]
-        kernels().take(base, stride, places.ctypes.data, m, wanted.ctypes.data, len(wanted), out.ctypes.data)
+        kernels().take(base, stride, places.ctypes.data, m, numbers.ctypes.data, len(numbers), out.ctypes.data)
     return out
 
 
