@@ -34,7 +34,7 @@ def test_the_columns_are_those_of_the_contract() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_it_holds_what_was_deferred(seed: int) -> None:
     """Every deferred record in time, not of the server's own bounces; first or retry, sender and queue as stitched."""
-    events = random_stream(seed, 600, jitter=100)
+    events = random_stream(seed, 600, jitter=400)
     found = log_of(stitched(events)).attempts()
     wanted = [e for e in fold(events) if e.kind == "mail.to" and not e.flags & {"dsn", "internal", "late"}]
     deferred = [e for e in wanted if e.status == "deferred"]
