@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -155,6 +155,14 @@ def test_what_stitching_hands_on_comes_to_an_end(tmp_path: Path) -> None:
         known = [score for fold in result.senders for score in fold.scores() if not score.account]
         assert sum(score.units for score in known) == len(kept.other)
         assert sum(score.failed for score in known) == counts.total("mail.bounced")
+
+
+def test_deferrals_in_a_file_that_begins_with_queries_are_kept(tmp_path: Path) -> None:
+    """A file whose head is a query log is read as one; the deferrals behind it are among the single records all the same."""
+    path = write(tmp_path / "all.log", text_of(query_log(3000, gap_s=1)) + text_of(mail_log(30, start=START + timedelta(hours=2))))
+    result = read(path)
+    assert [t.mail for t in result.sources] == [False]
+    assert len(result.attempts.deferred) == result.counts.total("mail.deferred") == 10
 
 
 @pytest.mark.parametrize("size", [77, 4096, 1 << 20])
