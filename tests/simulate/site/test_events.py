@@ -10,7 +10,6 @@ import pytest
 
 from mailripple.formats.load import load_formats
 from mailripple.messages import LOCAL_MAILERS, InOrder, Stitcher
-from mailripple.messages import attempts_of as stitched
 from mailripple.parse import layout as L
 from mailripple.parse.compile import compile_formats
 from mailripple.parse.events import Parser
@@ -21,6 +20,7 @@ from mailripple.simulate.site.scene import site_scene
 from mailripple.simulate.site.tables import DEFERRED, EXPIRED
 from mailripple.tables import QTYPES
 from tests.simulate.site.test_generate import small
+from tests.streams import attempts_in
 
 
 def test_attempts_are_first_and_final_records() -> None:
@@ -70,7 +70,7 @@ def test_they_are_what_the_pipeline_makes_of_the_log(seed: int) -> None:
     for batch, _ in itertools.chain(in_order.take(mail_events(site, "sendmail", key)), in_order.rest()):
         ready = np.ascontiguousarray(batch)
         stitcher.step(ready)
-        found.append(stitched(ready).copy().columns)
+        found.append(attempts_in(ready).columns)
     told, made = np.concatenate(found, axis=1), attempts_of(site).columns
 
     def rows(columns: np.ndarray, client: dict[int, int], account: dict[int, int]) -> Counter[tuple[int, ...]]:
