@@ -243,8 +243,12 @@ class HandedOn:
         """Give what has no more room."""
         for sort in (kernel.ATTEMPT, *self._sorts):
             used, room = self._rows(sort)
-            if room - used < kernel.BATCH:
-                self._give_attempts() if sort == kernel.ATTEMPT else self._give_records(sort)
+            if room - used >= kernel.BATCH:
+                continue
+            if sort == kernel.ATTEMPT:
+                self._give_attempts()
+            else:
+                self._give_records(sort)
 
     def _give_attempts(self) -> None:
         """Give the attempts that are there to the fold, for which they hold until it returns."""
