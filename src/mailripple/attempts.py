@@ -208,21 +208,24 @@ class HandedOn:
         self._attempts = np.empty((attempts, kernel.ATTEMPT_WORDS), np.int64)
         self._records = records
         self._sorts = {kernel.DEFERRED: log.deferred, kernel.OTHER: log.other}
-        self._rooms: dict[int, Room] = {}
+        self._written: dict[int, tuple[Room, IntArray]] = {}
         self.block = np.zeros(kernel.BLOCK_WORDS, np.int64)
         self.block[kernel.SINCE >> 3] = _BEGINNING if since is None else since
         self.block[kernel.UNTIL >> 3] = -_BEGINNING if until is None else until
         self._place(kernel.ATTEMPT, self._attempts)
         for sort in self._sorts:
-            self._place(sort, self._room(sort))
+            self._begin_records(sort)
 
     def _place(self, sort: int, rows: IntArray) -> None:
         """The kernel's next rows of the sort go there."""
         self.block[sort >> 3 : (sort >> 3) + 3] = rows.ctypes.data, len(rows), 0
 
-    def _room(self, sort: int) -> IntArray:
-        room = self._rooms[sort] = self._sorts[sort].room()
-        return room.array(self._records, kernel.RECORD_WORDS, kernel.RECORD_WORDS)
+    def _begin_records(self, sort: int) -> None:
+        """Records of the sort go into another room of its log's."""
+        room = self._sorts[sort].room()
+        rows = room.array(self._records, kernel.RECORD_WORDS, kernel.RECORD_WORDS)
+        self._written[sort] = room, rows
+        self._place(sort, rows)
 
     def _rows(self, sort: int) -> tuple[int, int]:
         """How many rows of the sort there are, and for how many there is room."""
@@ -259,10 +262,9 @@ class HandedOn:
 
     def _give_records(self, sort: int) -> None:
         """Give the records of a sort to the log, with the room in which they lie."""
-        room = self._rooms[sort]
-        rows = room.array(self._records, kernel.RECORD_WORDS, kernel.RECORD_WORDS)
+        room, rows = self._written[sort]
         self._sorts[sort].follow(rows[: self._rows(sort)[0]].T, room)
-        self._place(sort, self._room(sort))
+        self._begin_records(sort)
 
     def close(self) -> None:
         """Give all that is there."""
