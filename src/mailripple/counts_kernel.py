@@ -194,10 +194,10 @@ def fetch_ahead(state: int, col: int, stride: int) -> int:
     qtype = (code >> 16) & 0xFF
     asked = mix(client, i64(col + C_NAME * stride))
     prefetch(head(state, question(asked, i64(col + C_SERVER * stride), qtype)))
-    if qtype == 3 or qtype == 4:
-        prefetch(pair_place(state, asked))
-        prefetch(pair_place(state, asked) + 3 * PAIR)  # the search may end in the next line of memory
-    return 0
+    # without a branch: of a later event a processor knows nothing, and this is the same memory each time
+    pair = state + ((pair_place(state, asked) - state) & -((qtype == 3) | (qtype == 4)))
+    prefetch(pair)
+    return prefetch(pair + 3 * PAIR)  # the search may end in the next line of memory
 
 
 @part

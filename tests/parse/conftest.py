@@ -6,7 +6,7 @@ import pytest
 from hypothesis import settings
 
 from mailripple.formats.load import FormatSet, load_formats
-from mailripple.parse import clock, elements, emit, keys, machine, objects, pick, rows, text
+from mailripple.parse import addresses, clock, elements, emit, keys, machine, objects, pick, rows, text
 from mailripple.parse.build import Kernels
 from tests.parse import probes as building_blocks
 from tests.parse.compare import Comparison
@@ -32,4 +32,4 @@ def comparison(formats: FormatSet) -> Comparison:
 @pytest.fixture(scope="session")
 def probes() -> Kernels:
     """The kernel's building blocks as functions."""
-    return Kernels([text, clock, emit, objects, rows, elements, pick, keys, machine, building_blocks])
+    return Kernels([text, addresses, clock, emit, objects, rows, elements, pick, keys, machine, building_blocks])

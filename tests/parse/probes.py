@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mailripple.parse.addresses import read_ipv4, read_ipv6, skip_address_text, slow_ipv4, slow_ipv6
 from mailripple.parse.clock import (
     days_from_civil,
     month_days,
@@ -32,16 +33,12 @@ from mailripple.parse.text import (
     is_alnum,
     lower8,
     read_int,
-    read_ipv4,
-    read_ipv6,
     scan_addr,
     skip_addr,
-    skip_address_text,
     skip_digits,
     skip_qid,
     skip_quoted,
     skip_word,
-    slow_ipv4,
 )
 
 
@@ -153,6 +150,11 @@ def try_has_room(ctx: int, n: int) -> int:
 @entry
 def try_read_ipv6(p: int, e: int, out: int) -> int:
     return read_ipv6(p, e, out)
+
+
+@entry
+def try_slow_ipv6(p: int, e: int, out: int) -> int:
+    return slow_ipv6(p, e, out)
 
 
 @entry

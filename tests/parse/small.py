@@ -13,6 +13,7 @@ from mailripple.parse.native import (
     inline,
     mulmix,
     part,
+    popcount,
     position,
     prefetch,
     put8,
@@ -20,6 +21,7 @@ from mailripple.parse.native import (
     put32,
     put64,
     rangemask,
+    samemask,
     shr,
     u8,
     u16,
@@ -268,6 +270,24 @@ def between_bytes(a: int, low: int, high: int) -> int:
 @entry
 def leading(a: int, b: int) -> int:
     return clz(a)
+
+
+@entry
+def ones(a: int, b: int) -> int:
+    return popcount(a)
+
+
+@entry
+def alike(a: int, b: int) -> int:
+    return samemask(a, b)
+
+
+@entry
+def all_at_once(a: int, b: int) -> int:
+    """Tests joined by `&` and `|`, in a branch."""
+    if (a > 3) & ((b == 1) | (b == a)):
+        return 1
+    return 0
 
 
 @entry

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailripple.parse import emit, naive
 from mailripple.parse import events as driver
 from mailripple.parse import layout as L
-from mailripple.parse import naive
 from mailripple.parse.build import Kernels
 from mailripple.parse.compile import compile_formats
 from mailripple.parse.events import Parser
@@ -177,3 +177,9 @@ def test_root_and_final_dots(tiny: Comparison) -> None:
     names = [e.columns["name"] for e in found.events]
     assert names == [tiny.parser.key(b"a.example")] * 2 + [tiny.parser.key(b".")]
     assert naive.read_line(FORMATS, b"p: query=. NS").what == "event"
+
+
+def test_types_and_guesses_have_a_place_each() -> None:
+    """No two types of questions, and no two labels that are guessed, have the same place in their tables."""
+    assert sorted(code for code in emit.QTYPE_CODES if code) == list(range(1, len(QTYPES)))
+    assert sorted(n for n in emit.GUESS_LENGTHS if n) == sorted(map(len, emit.GUESSES))

@@ -59,9 +59,11 @@ def test_assignments_in_place(kernels: Kernels, a: int, b: int) -> None:
 
 @given(a=NUMBERS, b=NUMBERS)
 def test_bits(kernels: Kernels, a: int, b: int) -> None:
-    """shr shifts zeros in, ctz and clz count trailing and leading zeros, mulmix folds the 128-bit product."""
+    """shr shifts zeros in, ctz and clz count zeros at the ends, popcount ones; mulmix folds the 128-bit product."""
     mask = (1 << 64) - 1
+    assert kernels.ones(a, 0) == (a & mask).bit_count()
     assert kernels.shifted(a, b) & mask == (a & mask) >> (b & 63)
+    assert kernels.zeros(0, 0) == 64
     if a:
         assert kernels.zeros(a, 0) == ((a & mask) & -(a & mask)).bit_length() - 1
         assert kernels.leading(a, 0) == clz(a) == 64 - (a & mask).bit_length()
@@ -78,6 +80,21 @@ def test_loads_at_any_place(kernels: Kernels, data: bytes, at: int, byte: int) -
         assert load(address, at) == int.from_bytes(data[at : at + width], "little")
     assert kernels.load64(address, at) == int.from_bytes(data[at : at + 8], "little", signed=True)
     assert kernels.mask(address + at, byte) == sum(1 << i for i in range(32) if data[at + i] == byte)
+
+
+@given(text=st.binary(min_size=40, max_size=40), changes=st.lists(st.integers(0, 39)), at=st.integers(0, 8))
+def test_equal_bytes(kernels: Kernels, text: bytes, changes: list[int], at: int) -> None:
+    """samemask marks the bytes that are the same at two places."""
+    other = bytes(b ^ (i in changes) for i, b in enumerate(text))
+    left, right = np.frombuffer(text, np.uint8), np.frombuffer(other, np.uint8)
+    found = kernels.alike(left.ctypes.data + at, right.ctypes.data + at)
+    assert found == sum(1 << i for i in range(32) if at + i not in changes)
+
+
+@given(a=st.integers(0, 6), b=st.integers(0, 6))
+def test_tests_joined_by_bits(kernels: Kernels, a: int, b: int) -> None:
+    """`&` and `|` of tests mean what they mean in Python."""
+    assert kernels.all_at_once(a, b) == small.all_at_once(a, b)
 
 
 @given(data=st.binary(min_size=32, max_size=32), low=st.integers(0, 255), high=st.integers(0, 255))

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mailripple.errors import FormatError
 from mailripple.formats.load import FormatSet
@@ -66,6 +68,29 @@ def test_every_sample(formats: FormatSet, straightened: Comparison) -> None:
     must_agree(straightened, random.Random(2).sample(pool, len(pool)))
     must_agree(straightened, [line[:n] for i, line in enumerate(pool) for n in range(i % 24, len(line), 24)])
     must_agree(straightened, [line[n:] for i, line in enumerate(pool[::4]) for n in range(i % 16, len(line), 16)])
+
+
+@pytest.mark.parametrize("end", [b"", b" ", b"  ", b"\r", b" \r", b"\r "])
+def test_lines_that_end_anywhere(formats: FormatSet, straightened: Comparison, end: bytes) -> None:
+    """A busy line cut after any byte, with what may stand at the end of a line: no text reaches over the end."""
+    lines = busy_lines(formats, 1, 0)
+    must_agree(straightened, [line[:n] + end for line in lines for n in range(1, len(line) + 1)])
+
+
+HOSTS = st.one_of(
+    st.text("mx1.-:[]<a", min_size=1, max_size=36).map(str.encode),
+    st.sampled_from([b"mx", b"mx1", b"m", b"a" * 30, b"a" * 31, b"a" * 32, b"a" * 33, b"mx:", b"mx[1]:", b"[", b"[mx[", b"<mx", b"192.0.2.1"]),
+)
+
+
+@settings(max_examples=60)
+@given(hosts=st.lists(st.one_of(HOSTS, st.tuples(HOSTS, HOSTS).map(b" ".join)), min_size=1, max_size=6), turns=st.integers(1, 4))
+def test_the_host_at_hand(straightened: Comparison, comparison: Comparison, hosts: list[bytes], turns: int) -> None:
+    """The host of the line before is known again, whatever comes between; no other word is taken for it."""
+    lines = [b"Oct 27 01:17:13 " + host + b" sendmail[1]: 49QNVLZB000565: to=<u@c.example>, stat=Sent" for host in hosts]
+    lines += [b"Oct 27 01:17:13 " + host for host in hosts]
+    for each in (straightened, comparison):
+        must_agree(each, [line for line in lines for _ in range(turns)] * 2)
 
 
 def busy_damage(formats: FormatSet, programs: list[str], seed: int) -> Iterator[bytes]:

@@ -231,10 +231,9 @@ def step_contacts(state: int, subject: int, known: int, chance: int, failed: int
     k = i64(subject + X_UNITS) - 1
     curve = i64(subject + X_CURVE)
     put64(subject + X_CURVE, curve + (2 * ONE + curve // 2) // (2 + k))
-    fails = chance
-    if not known:
-        put64(subject + X_DOMAINS, i64(subject + X_DOMAINS) + 1)
-        fails = min(NEW_FAILS * chance // NEW_FAILS_OF, CEILING)
+    put64(subject + X_DOMAINS, i64(subject + X_DOMAINS) + (known == 0))
+    more = min(NEW_FAILS * chance // NEW_FAILS_OF, CEILING)
+    fails = chance if known else more
     other = min(NEW_MOST, max(NEW_LEAST, q + NEW_MORE))
     log_e = log_share(other, not known) - log_share(q, not known)
     if chance:
@@ -282,8 +281,7 @@ def step_sender(state: int, subject: int, sender: int, queue: int, ts: int, minu
     k = i64(subject + X_MESSAGES)
     put64(subject + X_MESSAGES, k + 1)
     known = seen_before(state, join_keys(join_keys(i64(subject), sender), 2), minute, FOR_LONG)
-    if not known:
-        put64(subject + X_SENDERS, i64(subject + X_SENDERS) + 1)
+    put64(subject + X_SENDERS, i64(subject + X_SENDERS) + (known == 0))
     log_e = SENDER_LOGS[not known] - log_share(q, not known)
     if cusum(subject, X_S, log_e):
         put64(subject + X_S_SINCE, ts)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from mailripple.messages_tables import join_keys
 from mailripple.models.logs import ONE, add_logs, log_of
-from mailripple.parse.native import entry, i64, part, prefetch, put64, shr
+from mailripple.parse.native import entry, i64, inline, part, prefetch, put64, shr
 from mailripple.slots_kernel import empty, find, first_free, place_of, settle
 
 #: The state block: address, mask and used slots of each table; then the latest time.
@@ -66,20 +66,19 @@ def forgotten(slot: int, minute: int) -> int:
     return minute - (word >> P_LAST) > KEEPS[(word >> P_KEEP) & 3]
 
 
-@part
+@inline
 def pair_of(state: int, key: int, minute: int, keep: int) -> int:
     """The key's pair, made if it is not known or forgotten (then not seen, counts 0).
 
-    `minute` since 1970; `keep` a place in `KEEPS`.
+    `minute` since 1970; `keep` a place in `KEEPS`.  Without a branch: pairs come and are known as they like.
     """
     table = HOURS if keep == FOR_HOURS else PAIRS
     slot = find_entry(state, table, PAIR, key)
-    if i64(slot) == 0:
-        put64(slot, key)
-        put64(slot + P_WORD, keep << P_KEEP)
-        put64(state + table + 16, i64(state + table + 16) + 1)
-    elif forgotten(slot, minute):
-        put64(slot + P_WORD, keep << P_KEEP)
+    new = i64(slot) == 0
+    word = keep << P_KEEP if new | forgotten(slot, minute) else i64(slot + P_WORD)
+    put64(slot, key)
+    put64(slot + P_WORD, word)
+    put64(state + table + 16, i64(state + table + 16) + new)
     return slot
 
 
@@ -150,7 +149,7 @@ def cusum(subject: int, stream: int, log_e: int) -> int:
 @part
 def roberts(subject: int, stream: int, log_e: int, units: int) -> int:
     """Add a unit's evidence to a Shiryaev-Roberts sum, R = (1 + R) e; before the first unit R is 0."""
-    r = add_logs(0, i64(subject + stream)) if units > 1 else 0
+    r = add_logs(0, i64(subject + stream)) & -(units > 1)
     put64(subject + stream, min(r + log_e, LIMIT))
     return 0
 

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from mailripple.parse.cache import cache_directory
-from mailripple.parse.native import functions_of, translate
+from mailripple.parse.native import ON_X86, functions_of, translate
 
 #: What keeps the machine code alive: engines must not be freed while their functions can be called.
 _ENGINES: list[Any] = []
@@ -67,9 +67,9 @@ def target_machine() -> Any:
     for name in features:  # masks of AVX-512 take longer to reach an ordinary register than those of AVX2
         if name.startswith(("avx512", "evex512")):
             features[name] = False
-    return target.create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=features.flatten(), opt=3, codemodel="jitdefault"
-    )
+    # code and constants lie in one block (`load_object`): one is reached from the other by its distance alone
+    near = {"reloc": "pic", "codemodel": "small"} if ON_X86 else {"codemodel": "jitdefault"}
+    return target.create_target_machine(cpu=llvm.get_host_cpu_name(), features=features.flatten(), opt=3, **near)
 
 
 def digest(modules: Sequence[ModuleType]) -> str:
@@ -137,7 +137,7 @@ def load_object(code: bytes, machine: Any) -> Any:
     """Bring object code into memory for as long as the process lives; the engine that knows its addresses."""
     import llvmlite.binding as llvm
 
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine, use_lmm=True)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     _ENGINES.append(engine)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from mailripple.parse import layout as L
 from mailripple.parse.native import entry, i64, part, put64, u8, u16, u32
-from mailripple.parse.text import hex_value, is_alnum, is_digit, number, read_int, skip_digits
+from mailripple.parse.text import HIGH, hex_value, is_alnum, is_digit, number, read_int, skip_digits
 
 SECOND = 1_000_000
 DAY = 86_400
@@ -55,6 +55,19 @@ def three(p: int) -> int:
         return -1
     pairs = digits * 10 + (digits >> 8)
     return (pairs & 0xFF) * 10 + (digits >> 16)
+
+
+@part
+def seconds_and_thousandths(p: int) -> int:
+    """Microseconds of `SS.mmm` at p, with at most 60 seconds; or -1."""
+    digits = (i64(p) & 0xFFFFFFFFFFFF) ^ 0x3030302E3030  # the dot becomes 0
+    if (digits | (digits + 0x7676767F7676)) & HIGH != 0:
+        return -1
+    pairs = digits * 10 + (digits >> 8)
+    seconds = pairs & 0xFF
+    if seconds > 60:
+        return -1
+    return seconds * SECOND + ((pairs >> 24) & 0xFF) * 10_000 + (digits >> 40) * 1000
 
 
 @part
@@ -158,6 +171,11 @@ def stamp_dmy(ctx: int, p: int, e: int) -> int:
     if p + 20 > e:
         return -1
     if i64(p) == i64(ctx + L.SEEN2) and i64(p + 8) == i64(ctx + L.SEEN2 + 8) and u16(p + 16) == i64(ctx + L.SEEN2_REST):
+        micros = seconds_and_thousandths(p + 18)
+        if micros >= 0 and p + 24 <= e and not is_digit(u8(p + 24)):
+            put64(ctx + L.TS, i64(ctx + L.SEEN2_MINUTE) + micros)
+            put64(ctx + L.TS_KIND, L.CIVIL)
+            return p + 24
         seconds = two(p + 18)
         if seconds < 0 or seconds > 60:
             return -1
@@ -188,7 +206,7 @@ def slow_dmy(ctx: int, p: int, e: int) -> int:
 @part
 def stamp_inner(ctx: int, p: int, e: int) -> int:
     """Behind a `dmy` or `iso` stamp and a space if they stand at p; else p, and the stamp before stays."""
-    if not is_digit(u8(p)):
+    if not is_digit(u8(p)) & ((u8(p + 2) == 45) | (u8(p + 4) == 45)):  # what is no stamp often begins like one
         return p
     before = i64(ctx + L.TS)
     kind = i64(ctx + L.TS_KIND)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mailripple.parse import layout as L
+from mailripple.parse.addresses import read_ipv4, skip_address_text, slow_ipv4
 from mailripple.parse.clock import (
     stamp_dmy,
     stamp_epoch,
@@ -16,13 +17,14 @@ from mailripple.parse.clock import (
 from mailripple.parse.emit import (
     address_key,
     bracket_key,
+    is_host_at_hand,
     keep_address,
     put_rcpt,
     set_slot,
     slot_begin,
     slot_end,
 )
-from mailripple.parse.native import ctz, eqmask, i64, part, position, put8, put64, rangemask, u8
+from mailripple.parse.native import ctz, eqmask, i64, inline, part, position, put8, put64, rangemask, samemask, u8
 from mailripple.parse.objects import read_record
 from mailripple.parse.rows import read_columns
 from mailripple.parse.text import (
@@ -35,15 +37,12 @@ from mailripple.parse.text import (
     hex_value,
     is_digit,
     read_int,
-    read_ipv4,
     scan_path,
     skip_addr,
-    skip_address_text,
     skip_digits,
     skip_qid,
     skip_quoted,
     skip_word,
-    slow_ipv4,
 )
 
 #: No name that the DNS allows is written longer than that.
@@ -59,10 +58,15 @@ def keep(ctx: int, slot: int, p: int, e: int) -> int:
 
 @part
 def literal_at(ctx: int, row: int, p: int, e: int) -> int:
-    """Position behind the row's literal if it stands at p, else -1.  a, b: 8 bytes and mask; c: length; d: rest."""
+    """Position behind the row's literal if it stands at p, else -1.  a, b: 8 bytes and mask; c: length; d: rest.
+
+    Where a line ends a newline, CR or space stands: a literal that ends with neither cannot reach beyond, and where it
+    is known that a line is read, not a value (WHOLE_LINE), this need not be asked.
+    """
     n = i64(row + 24)
     stop = position(p + n)
-    if stop > e or (i64(p) ^ i64(row + 8)) & i64(row + 16) != 0:
+    crosses = (i64(ctx + L.WHOLE_LINE) == 0 or n > 8 or (i64(row + 8) >> (8 * n - 8)) & 255 <= 32) and stop > e
+    if crosses or (i64(p) ^ i64(row + 8)) & i64(row + 16) != 0:
         return -1
     if n > 8 and not equal(p + 8, i64(ctx + L.LITS) + i64(row + 32), n - 8):
         return -1
@@ -162,16 +166,36 @@ def skip_program(p: int, e: int) -> int:
 
 @part
 def read_host(ctx: int, slot: int, p: int, e: int) -> int:
-    """Keep the word at p as the host and go behind its space, unless the word is the program itself."""
+    """Keep the word at p as the host and go behind its space, unless the word is the program itself.
+
+    HOST_MASK: the bytes of the host at hand and the space behind it, if it was read here before; else -1.
+    """
+    usual = i64(ctx + L.HOST_MASK)
+    stop = p + i64(ctx + L.HOST_LEN)
+    if slot == L.SLOT_HOST and samemask(p, ctx + L.HOST_TEXT) & usual == usual and stop < e:
+        keep(ctx, slot, p, stop)
+        return position(stop + 1)
     stop = skip_word(p, e)
     if stop == p or u8(p) == 60:
         return -1
     if stop == e:
         return p
-    if u8(stop - 1) == 58 or find_byte(p, stop, 91) > p:
+    if u8(stop - 1) == 58 or has_bracket(p, stop):
         return p
     keep(ctx, slot, p, stop)
+    if slot == L.SLOT_HOST and is_host_at_hand(ctx, p, stop - p):
+        put64(ctx + L.HOST_MASK, (2 << (stop - p)) - 1)
+        put8(ctx + L.HOST_TEXT + stop - p, 32)
     return position(stop + 1)
+
+
+@inline
+def has_bracket(p: int, e: int) -> int:
+    """True if there is a `[` in [p, e), and the first one is not its first byte."""
+    if e - p > 32:
+        return find_byte(p, e, 91) > p
+    brackets = eqmask(p, 91) & ((1 << (e - p)) - 1)
+    return brackets != 0 and brackets & 1 == 0
 
 
 @part
@@ -293,14 +317,14 @@ def step_typed(ctx: int, op: int, row: int, p: int, e: int) -> int:
     elif op == L.QID:
         stop = skip_qid(p, e)
     elif op == L.IP:
-        return then(row, read_address(ctx, slot, p, e), e)
+        return then(ctx, row, read_address(ctx, slot, p, e), e)
     elif op == L.ADDR:
         put64(ctx + L.UNCLOSED, 0)
-        return then(row, read_addr(ctx, slot, p, e), e)
+        return then(ctx, row, read_addr(ctx, slot, p, e), e)
     elif op == L.ADDRS:
-        return then(row, read_addrs(ctx, slot, p, e), e)
+        return then(ctx, row, read_addrs(ctx, slot, p, e), e)
     elif op == L.PATH:
-        return then(row, read_path(ctx, slot, i64(row + 32), p, e), e)
+        return then(ctx, row, read_path(ctx, slot, i64(row + 32), p, e), e)
     elif op == L.PROGRAM:
         stop = skip_program(p, e)
     elif op == L.DNAME:
@@ -310,16 +334,18 @@ def step_typed(ctx: int, op: int, row: int, p: int, e: int) -> int:
     if stop <= p:
         return -1
     keep(ctx, slot, p, stop)
-    return then(row, stop, e)
+    return then(ctx, row, stop, e)
 
 
 @part
-def then(row: int, p: int, e: int) -> int:
+def then(ctx: int, row: int, p: int, e: int) -> int:
     """Position behind the short literal that the compiler joined to an element, if it stands at p; else -1."""
     if p < 0 or i64(row + 24) == 0:
         return p
-    stop = position(p + i64(row + 24))
-    if stop > e or (i64(p) ^ i64(row + 8)) & i64(row + 16) != 0:
+    n = i64(row + 24)
+    stop = position(p + n)
+    crosses = (i64(ctx + L.WHOLE_LINE) == 0 or (i64(row + 8) >> (8 * n - 8)) & 255 <= 32) and stop > e
+    if crosses or (i64(p) ^ i64(row + 8)) & i64(row + 16) != 0:
         return -1
     return stop
 
@@ -349,14 +375,14 @@ def step_rare(ctx: int, op: int, row: int, p: int, e: int) -> int:
     """Elements that stand once in a line at most."""
     slot = i64(row + 40)
     if op == L.PAD_OP:
-        return then(row, skip_pad(p, e), e)
+        return then(ctx, row, skip_pad(p, e), e)
     if op == L.DAEMON:
         keep_daemon(ctx, slot)
-        return then(row, p, e)
+        return then(ctx, row, p, e)
     if op == L.LABELS:
-        return then(row, read_labels(ctx, slot, p, e), e)
+        return then(ctx, row, read_labels(ctx, slot, p, e), e)
     if op == L.TIME:
-        return then(row, read_time(ctx, i64(row + 32), p, e), e)
+        return then(ctx, row, read_time(ctx, i64(row + 32), p, e), e)
     if op == L.HOST:
         return read_host(ctx, slot, p, e)
     if op == L.SD:

@@ -8,8 +8,11 @@ their places in the arena).
 from __future__ import annotations
 
 from mailripple.parse import layout as L
-from mailripple.parse.native import i64, inline, part, put32, put64, u8, u32
+from mailripple.parse.addresses import read_ipv4, read_ipv6
+from mailripple.parse.native import eqmask, i64, inline, part, put32, put64, samemask, shr, u8, u32
 from mailripple.parse.text import (
+    HIGH,
+    ONES,
     TEXT_KEY,
     V4_KEY,
     find_byte,
@@ -20,8 +23,6 @@ from mailripple.parse.text import (
     lower8,
     number,
     read_int,
-    read_ipv4,
-    read_ipv6,
     skip_digits,
 )
 from mailripple.tables import QTYPE_NUMBERS, QTYPES
@@ -33,6 +34,7 @@ C_QUEUE, C_SENDER, C_COUNT, C_PID, C_RELAY = (L.COL[name] for name in ("queue", 
 MAX_NAME = 512
 TYPE_WORD = int.from_bytes(b"TYPE", "little")
 LOWER = 0x20202020
+DOTS = 0x2E2E2E2E2E2E2E2E
 
 
 @part
@@ -93,7 +95,7 @@ def name_key(ctx: int, p: int, n: int) -> int:
 def address_key(ctx: int, p: int, e: int) -> int:
     """Key of the IP address in [p, e), v4-mapped addresses as their IPv4, IPv6 ones as their prefix; 0: none."""
     out = i64(ctx + L.SCRATCH)
-    if p < e and read_ipv4(p, e, out) == e:
+    if p < e and eqmask(p, 58) & 31 == 0 and read_ipv4(p, e, out) == e:  # no dotted quad has a colon so early
         return V4_KEY + i64(out)
     if not read_ipv6(p, e, out):
         return 0
@@ -159,24 +161,30 @@ def put_rcpt(ctx: int, p: int, e: int) -> int:
 
 @inline
 def qtype_code(p: int, e: int) -> int:
-    """Index into QTYPES; 0 for a type that is not counted by itself.  `TYPE65` (RFC 3597), `type=65`: by number."""
+    """Index into QTYPES; 0 for a type that is not counted by itself.  `TYPE65` (RFC 3597), `type=65`: by number.
+
+    By one look into a table: types follow each other without an order that a processor could guess.
+    """
     n = e - p
-    if n > 4 and n < 11 and (u32(p) == TYPE_WORD or (u32(p) == TYPE_WORD | LOWER and u8(p + 4) == 61)):
+    if n < 1 or n > 10:
+        return 0
+    word = i64(p) & ((1 << (8 * min(n, 6))) - 1) | n << 56
+    at = shr(word * QTYPE_HASH, 59)
+    if QTYPE_WORDS[at] == word:
+        return QTYPE_CODES[at]
+    return numbered_qtype(p, e)
+
+
+@part
+def numbered_qtype(p: int, e: int) -> int:
+    """`qtype_code` of `TYPE65` or `type=65`, at most ten bytes long."""
+    if e - p > 4 and (u32(p) == TYPE_WORD or (u32(p) == TYPE_WORD | LOWER and u8(p + 4) == 61)):
         p += 4 if u32(p) == TYPE_WORD else 5
         if p < e and skip_digits(p, e) == e:
             number = read_int(p, e)
             for k in range(1, QTYPE_COUNT):
                 if number == QTYPE_NUMBERS[k]:
                     return k
-        return 0
-    if n < 1 or n > 6:
-        return 0
-    word = i64(p) & ((1 << (8 * n)) - 1)
-    if u8(e - 1) == 0:
-        return 0
-    for k in range(1, QTYPE_COUNT):
-        if word == QTYPE_WORDS[k]:
-            return k
     return 0
 
 
@@ -188,17 +196,23 @@ def server_key(ctx: int) -> int:
         return i64(ctx + L.BASE)
     p = slot_begin(ctx, slot)
     n = slot_end(ctx, slot) - p
-    word = i64(p)
-    if n <= 8:
-        word &= -1 if n == 8 else (1 << (8 * n)) - 1
-        if word == i64(ctx + L.HOST_WORD) and n == i64(ctx + L.HOST_LEN):
-            return i64(ctx + L.HOST_KEY)
+    if is_host_at_hand(ctx, p, n):
+        return i64(ctx + L.HOST_KEY)
     key = name_key(ctx, p, n)
-    if n <= 8:
-        put64(ctx + L.HOST_WORD, word)
+    if n < 32:
+        for k in range(0, 32, 8):
+            put64(ctx + L.HOST_TEXT + k, i64(p + k))
         put64(ctx + L.HOST_LEN, n)
         put64(ctx + L.HOST_KEY, key)
+        put64(ctx + L.HOST_MASK, -1)
     return key
+
+
+@inline
+def is_host_at_hand(ctx: int, p: int, n: int) -> int:
+    """True if the n bytes at p are the host that is kept at hand, which has 31 at most."""
+    same = (1 << n) - 1
+    return n == i64(ctx + L.HOST_LEN) and samemask(p, ctx + L.HOST_TEXT) & same == same
 
 
 @part
@@ -267,14 +281,14 @@ def slot_name(ctx: int, slot: int) -> int:
 @inline
 def guess(p: int) -> int:
     """Length, dot included, of the first label of a name if it is what a mailer calls an exchanger that it guesses."""
-    first = u8(p) | 32
-    if first != 109 and first != 115 and first != 114 and first != 110 and first != 103:
+    word = i64(p) | LOWER << 32 | LOWER
+    off = word ^ DOTS
+    dot = (off - ONES) & (off ^ -1) & HIGH | 1 << 63  # the lowest bit marks the first dot, if there is one
+    label = word & (dot ^ (dot - 1))
+    at = shr(label * GUESS_HASH, 60)
+    if GUESS_WORDS[at] != label or lower8(i64(p)) & (dot ^ (dot - 1)) != label:
         return 0
-    word = lower8(i64(p))
-    for k in range(GUESS_COUNT):
-        if word & GUESS_MASKS[k] == GUESS_WORDS[k]:
-            return GUESS_LENGTHS[k]
-    return 0
+    return GUESS_LENGTHS[at]
 
 
 @part
@@ -328,14 +342,13 @@ def emit(ctx: int, pattern: int, kind: int, rcpt0: int) -> int:
         name = text_key(ctx, p, m)
         if have & (1 << L.SLOT_QTYPE):
             qtype = qtype_code(slot_begin(ctx, L.SLOT_QTYPE), slot_end(ctx, L.SLOT_QTYPE))
-        if kind == L.KIND_QUERY and (qtype == ADDRESS4 or qtype == ADDRESS6):
+        if kind == L.KIND_QUERY:
             label = guess(p)
-            if label > 0 and label < m:
+            cut = i64(ctx + L.V6_CUT)
+            if label > 0 and label < m and (qtype == ADDRESS4 or qtype == ADDRESS6):
                 dsn = L.GUESSED
                 put64(col + C_LINK * stride, text_key(ctx, p + label, m - label))
-        elif kind == L.KIND_QUERY and qtype == POINTER:
-            cut = i64(ctx + L.V6_CUT)
-            if cut > 0 and m == ARPA6_LENGTH and lower8(i64(p + m - 8)) == ARPA6:
+            elif cut > 0 and qtype == POINTER and m == ARPA6_LENGTH and lower8(i64(p + m - 8)) == ARPA6:
                 dsn = L.GROUPED
                 put64(col + C_LINK * stride, text_key(ctx, p + cut, m - cut))
     elif kind == L.KIND_TO or kind == L.KIND_START:
@@ -409,14 +422,28 @@ def emit_wide(ctx: int, n: int) -> int:
             put32(row + 8 * slot + 4, -1)
 
 
-#: First labels of the names that Mytob and its like make of a domain, as little-endian words with their dots.
+def _placed(values: dict[int, int], multiplier: int, bits: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Words and their values at the places that the upper `bits` of each word times the multiplier give, else 0."""
+    words, found = [0] * (1 << bits), [0] * (1 << bits)
+    for word, value in values.items():
+        at = (word * multiplier & (1 << 64) - 1) >> (64 - bits)
+        words[at], found[at] = word, value
+    return tuple(words), tuple(found)
+
+
+def _word(text: bytes) -> int:
+    return int.from_bytes(text, "little")
+
+
+#: Types of questions as words, their length in the last byte.
+QTYPE_HASH, GUESS_HASH = 0x110B8F507204E52D, 0x184B9DA5A6CECC1B
+QTYPE_COUNT = len(QTYPES)
+QTYPE_WORDS, QTYPE_CODES = _placed(
+    {_word(name.encode()) | len(name) << 56: code for code, name in enumerate(QTYPES) if code}, QTYPE_HASH, 5
+)
+#: First labels of the names that Mytob and its like make of a domain, with their dots.
 GUESSES = (b"mx.", b"mail.", b"smtp.", b"mxs.", b"mail1.", b"relay.", b"ns.", b"gate.")
-GUESS_WORDS = tuple(int.from_bytes(label, "little") for label in GUESSES)
-GUESS_MASKS = tuple((1 << 8 * len(label)) - 1 for label in GUESSES)
-GUESS_LENGTHS = tuple(len(label) for label in GUESSES)
-GUESS_COUNT = len(GUESSES)
+GUESS_WORDS, GUESS_LENGTHS = _placed({_word(label): len(label) for label in GUESSES}, GUESS_HASH, 4)
 ADDRESS4, ADDRESS6, POINTER = QTYPES.index("A"), QTYPES.index("AAAA"), QTYPES.index("PTR")
 #: The end of the name that a PTR question for an IPv6 address asks for, and its length: 32 digits and dots before it.
 ARPA6, ARPA6_LENGTH = int.from_bytes(b"ip6.arpa", "little"), 72
-QTYPE_WORDS = tuple(int.from_bytes(t.encode(), "little") for t in QTYPES)
-QTYPE_COUNT = len(QTYPE_WORDS)

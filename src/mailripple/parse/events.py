@@ -176,6 +176,8 @@ class Parser:
         self._set(L.OTHER_MASK, 4095)
         self._set(L.SEED, self.seed)
         self._set(L.SEEN_REST, -1)  # no stamp was seen: four bytes are never -1
+        self._set(L.HOST_MASK, -1)
+        self._set(L.HOST_LEN, -1)
         self._columns(min(FIRST_CAPACITY, self._capacity))
         self._own(L.VALUES, np.zeros((L.MAX_PATHS, 4), np.int64))
         self._own(L.NESTING, np.zeros((L.MAX_DEPTH + 1, 2), np.int64))

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mailripple.parse import (
+    addresses,
     build,
     clock,
     elements,
@@ -49,7 +50,7 @@ MOST_TIMES = 3
 #: Rows that a file covers at most; beyond them only what the present log uses is compiled.
 MOST_ROWS = 120
 
-MODULES: tuple[ModuleType, ...] = (text, clock, emit, objects, rows, elements, pick, keys, machine)
+MODULES: tuple[ModuleType, ...] = (text, addresses, clock, emit, objects, rows, elements, pick, keys, machine)
 Run = Callable[[int, int, int], int]
 _LOCK = threading.Lock()
 _LOADED: dict[str, tuple[frozenset[int], Run]] = {}

@@ -48,7 +48,9 @@ def key_stands(ctx: int, k: int, p: int, e: int) -> int:
     if (i64(p) ^ i64(k + 8)) & i64(k + 16) != 0:
         return 0
     n = i64(k + 24)
-    return p + n <= e and (n <= 8 or equal(p + 8, i64(ctx + L.LITS) + (i64(k + 32) & 0xFFFFF), n - 8))
+    if (i64(ctx + L.WHOLE_LINE) == 0 or n > 8 or (i64(k + 8) >> (8 * n - 8)) & 255 <= 32) and p + n > e:
+        return 0  # as in `elements.literal_at`
+    return n <= 8 or equal(p + 8, i64(ctx + L.LITS) + (i64(k + 32) & 0xFFFFF), n - 8)
 
 
 @part

@@ -63,9 +63,13 @@ from mailripple.tables import FIELDS, REFUSALS
     SEEN3,
     SEEN3B,
     SEEN3_MINUTE,
-    HOST_WORD,
+    HOST_TEXT,
+    HOST_TEXT_2,
+    HOST_TEXT_3,
+    HOST_TEXT_4,
     HOST_LEN,
     HOST_KEY,
+    HOST_MASK,
     CLIENT_KEY,
     RELAY_KEY,
     UNCLOSED,
@@ -96,8 +100,9 @@ from mailripple.tables import FIELDS, REFUSALS
     HITS,
     INTERPRET,
     GO_ON,
-) = range(0, 680, 8)
-CTX_WORDS: Final = 85
+    WHOLE_LINE,
+) = range(0, 720, 8)
+CTX_WORDS: Final = 90
 
 #: What a stamp says: nothing; no year; no offset; everything.
 NO_TIME, CIVIL_NO_YEAR, CIVIL, UTC = 0, 1, 2, 3

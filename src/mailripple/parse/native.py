@@ -19,13 +19,16 @@ from __future__ import annotations
 
 import ast
 import inspect
+import platform
 import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from mailripple.parse.vectors import intrinsic, read_quad, splat
+from mailripple.parse.vectors import add_counters, intrinsic, mask, read_quad
 
 F = TypeVar("F", bound=Callable[..., Any])
+#: Whether this processor is one of the x86-64 family.
+ON_X86 = platform.machine() in ("x86_64", "AMD64")
 
 
 class KernelError(TypeError):
@@ -61,7 +64,7 @@ def _operation(name: str) -> Callable[..., int]:
 #: Loads (zero-extended) and stores by address.
 u8, u16, u32, i64 = (_operation(n) for n in ("u8", "u16", "u32", "i64"))
 put8, put16, put32, put64 = (_operation(n) for n in ("put8", "put16", "put32", "put64"))
-#: Logical shift right; number of trailing zero bits of a word that is not 0.
+#: Logical shift right; number of trailing zero bits of a word, 64 of 0.
 shr, ctz = _operation("shr"), _operation("ctz")
 
 
@@ -71,10 +74,12 @@ def clz(word: int) -> int:
 
 
 clz.__operation__ = "clz"  # type: ignore[attr-defined]
+#: Number of bits of a word that are set.
+popcount = _operation("popcount")
 #: Bit i is set where the byte at address + i equals `byte`, i in 0..31: one vector comparison.
 eqmask = _operation("eqmask")
-#: The same for bytes from `low` to `high`.
-rangemask = _operation("rangemask")
+#: The same for bytes from `low` to `high`; and where the bytes at two addresses are the same.
+rangemask, samemask = _operation("rangemask"), _operation("samemask")
 #: Ask for a cache line; harmless whatever the address is.
 prefetch = _operation("prefetch")
 #: Add the 16 counters of 8 bits at the second address, shifted left by 0 to 24 bits, to the 16 of 32 bits at the first,
@@ -82,7 +87,7 @@ prefetch = _operation("prefetch")
 add8 = _operation("add8")
 #: Value of the four numbers of one to three digits that the 16 bytes at an address hold, or -1 where one begins with 0
 #: or is more than 255.  The next two words say which byte goes where (ones, tens, hundreds, none: 128; four times), the
-#: last two the least value of each number, as the digits stand in a word.  Only where `HAS_SHUFFLE`.
+#: last two the least value of each number, as the digits stand in a word.  Only where `ON_X86`.
 quad = _operation("quad")
 #: The argument, of which it is known that it is not negative: a place in a text, not "not there".
 position = _operation("position")
@@ -130,7 +135,8 @@ def declare(module: Any, function: Callable[..., Any]) -> Any:
 _COMPARE = {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 _LOADS = {"u8": 8, "u16": 16, "u32": 32, "i64": 64}
 _STORES = {"put8": 8, "put16": 16, "put32": 32, "put64": 64}
-_ARGUMENTS = {**dict.fromkeys((*_LOADS, "ctz", "clz", "prefetch", "position"), 1), "rangemask": 3, "add8": 3, "quad": 5}
+_SINGLE = (*_LOADS, "ctz", "clz", "popcount", "prefetch", "position")
+_ARGUMENTS = {**dict.fromkeys(_SINGLE, 1), "rangemask": 3, "add8": 3, "quad": 5}
 
 
 #: How often the other way is gone where a branch gives up.
@@ -295,7 +301,7 @@ class Body:
     # conditions
 
     def branch(self, node: ast.expr, yes: Any, no: Any) -> None:
-        """Go to `yes` or `no`; `and` and `or` look at no more than they need."""
+        """Go to `yes` or `no`; `and` and `or` look at no more than they need, tests joined by `&` and `|` are one."""
         if isinstance(node, ast.BoolOp):
             for part_ in node.values[:-1]:
                 following = self.target.append_basic_block("and")
@@ -310,13 +316,16 @@ class Body:
         elif isinstance(node, ast.Compare):
             self.split(self.compare(node), yes, no)
         else:
-            self.split(self.b.icmp_signed("!=", self.value(node), self.const(0)), yes, no)
+            made = self.split(self.b.icmp_signed("!=", self.value(node), self.const(0)), yes, no)
+            if any(isinstance(inner, ast.Compare) for inner in ast.walk(node)):
+                made.set_metadata("unpredictable", self.module.add_metadata([]))
 
-    def split(self, test: Any, yes: Any, no: Any) -> None:
-        """Go to `yes` or `no`; LLVM is told if one of them is rare, and moves it out of the way."""
+    def split(self, test: Any, yes: Any, no: Any) -> Any:
+        """Go to `yes` or `no`; LLVM is told if one of them is rare, and moves it out of the way.  The branch."""
         made = self.b.cbranch(test, yes, no)
         if self.rare is not None and self.rare in (yes, no):
             made.set_weights([1, SELDOM] if yes is self.rare else [SELDOM, 1])
+        return made
 
     def compare(self, node: ast.Compare) -> Any:
         left = self.value(node.left)
@@ -463,9 +472,11 @@ def operate(body: Body, name: str, arguments: Sequence[Any]) -> Any:
     if name == "shr":
         return b.lshr(arguments[0], arguments[1])
     if name == "ctz":
-        return b.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+        return b.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
     if name == "clz":
         return b.ctlz(arguments[0], ir.Constant(ir.IntType(1), 1))
+    if name == "popcount":
+        return b.ctpop(arguments[0])
     if name == "mulmix":
         wide = ir.IntType(128)
         product = b.mul(b.zext(arguments[0], wide), b.zext(arguments[1], wide))
@@ -475,18 +486,5 @@ def operate(body: Body, name: str, arguments: Sequence[Any]) -> Any:
         intrinsic(body, "llvm.prefetch.p0", ir.VoidType(), place, half(0), half(3), half(1))
         return body.const(0)
     if name == "add8":
-        narrow, wider = (ir.VectorType(ir.IntType(bits), 16).as_pointer() for bits in (8, 32))
-        total, place = b.inttoptr(arguments[0], wider), b.inttoptr(arguments[1], narrow)
-        counters = b.shl(b.zext(b.load(place, align=1), wider.pointee), splat(body, arguments[2], 32, 16))
-        b.store(b.add(b.load(total, align=1), counters), total, align=1)
-        return body.const(0)
-    if name == "quad":
-        return read_quad(body, *arguments)
-    vector = ir.VectorType(byte, 32)
-    value = b.load(b.inttoptr(arguments[0], vector.as_pointer()), align=1)
-    every = [splat(body, argument) for argument in arguments[1:]]
-    if name == "eqmask":
-        found = b.icmp_unsigned("==", value, every[0])
-    else:
-        found = b.icmp_unsigned("<=", b.sub(value, every[0]), b.sub(every[1], every[0]))
-    return b.zext(b.bitcast(found, half), word)
+        return add_counters(body, *arguments)
+    return read_quad(body, *arguments) if name == "quad" else mask(body, name, arguments)

@@ -27,6 +27,8 @@ LOCAL = {
     for name in ("HAVE", "STATUS", "TS", "TS_KIND", "NRCPT", "KNOWN", "CLIENT_KEY", "RELAY_KEY")
 }
 _LOCAL_AT = {at: name for name, at in LOCAL.items()}
+#: Words that are known wherever such code runs: nobody asks for the places of fields, and lines are read, not values.
+_SURE = {L.WIDE: 0, L.UNPACKED: 0, L.WHOLE_LINE: 1}
 _WORD = (1 << 64) - 1
 
 
@@ -207,8 +209,8 @@ class Inline(Body):
         place = self.fold(node.args[0])
         if not isinstance(place, Place):
             return None
-        if place == Place("ctx", L.WIDE):  # this code is for runs that do not ask for the places of fields
-            return 0
+        if place.base == "ctx" and place.offset in _SURE:
+            return _SURE[place.offset]
         if place == Place("ctx", L.SLOTS):
             return Place("slots", 0)
         found = self.host.word_at(place)

@@ -5,10 +5,6 @@
 
 from __future__ import annotations
 
-import itertools
-import platform
-import struct
-
 from mailripple.parse.native import (
     clz,
     ctz,
@@ -18,13 +14,10 @@ from mailripple.parse.native import (
     mulmix,
     part,
     position,
-    put16,
     put64,
-    quad,
     rangemask,
     shr,
     u8,
-    u16,
 )
 
 K1, K2, K3 = -0x5F8950C0B0B5B1A5, 0x589965CC75374CC3, 0x1D8E4E27C47D124F
@@ -52,14 +45,28 @@ def find_byte(p: int, e: int, byte: int) -> int:
 
 @part
 def find_newline(p: int, e: int) -> int:
-    """`find_byte` for the end of a line: 64 bytes at once, for lines are longer than words."""
+    """`find_byte` for the end of a line: 256 bytes at once, for a processor does not guess how long a line is."""
+    while p + 256 <= e:
+        n = ctz(newlines(p))
+        n += ctz(newlines(p + 64)) & -(n >> 6)  # only if there is none before
+        n += ctz(newlines(p + 128)) & -(n >> 7)
+        n += ctz(newlines(p + 192)) & -(n >= 192)
+        p = position(p + n)
+        if n < 256:
+            return p
     while p < e:
-        mask = eqmask(p, 10) | (eqmask(p + 32, 10) << 32)
+        mask = newlines(p)
         if mask != 0:
             p = position(p + ctz(mask))
             return p if p < e else -1
         p += 64
     return -1
+
+
+@inline
+def newlines(p: int) -> int:
+    """Bit i is set where the byte at p + i is a newline, i in 0..63."""
+    return eqmask(p, 10) | (eqmask(p + 32, 10) << 32)
 
 
 @part
@@ -108,8 +115,9 @@ def lower8(word: int) -> int:
 def hash_text(p: int, n: int, seed: int) -> int:
     """64-bit hash of n bytes, seeded: an attacker who chooses names cannot choose collisions.
 
-    Sixteen bytes at once, the last ones again where n is no multiple (after wyhash; both factors of each product hold
-    what nobody outside knows).  Eight bytes at p must be readable.
+    Sixteen bytes at once (after wyhash; both factors of each product hold what nobody outside knows).  What is left, 8
+    to 32 bytes, is read as four words from both ends, some of them twice: no length needs a way of its own, for
+    processors do not guess lengths.  Eight bytes at p must be readable.
     """
     h = seed ^ (n * K3)
     s = (seed ^ K2) * K1
@@ -117,13 +125,11 @@ def hash_text(p: int, n: int, seed: int) -> int:
         h = mulmix(h ^ (i64(p) & ((1 << (8 * n)) - 1)), s)
     else:
         e = p + n
-        if n > 16:
+        while e - p > 32:
             h = mulmix(h ^ i64(p), s ^ i64(p + 8))
-            while p + 32 < e:
-                p += 16
-                h = mulmix(h ^ i64(p), s ^ i64(p + 8))
-            p = e - 16
-        h = mulmix(h ^ i64(p), s ^ i64(e - 8))
+            p += 16
+        h = mulmix(h ^ i64(p), s ^ i64(min(p + 8, e - 8)))
+        h = mulmix(h ^ i64(max(p, e - 16)), s ^ i64(e - 8))
     return mulmix(h ^ K2, h ^ K3)
 
 
@@ -144,12 +150,11 @@ def hash_mixed(p: int, n: int, seed: int) -> int:
         h = mulmix(h ^ (lower8(i64(p)) & ((1 << (8 * n)) - 1)), s)
     else:
         e = p + n
-        if n > 16:
-            while e - p > 16:
-                h = mulmix(h ^ lower8(i64(p)), s ^ lower8(i64(p + 8)))
-                p += 16
-            p = e - 16
-        h = mulmix(h ^ lower8(i64(p)), s ^ lower8(i64(e - 8)))
+        while e - p > 32:
+            h = mulmix(h ^ lower8(i64(p)), s ^ lower8(i64(p + 8)))
+            p += 16
+        h = mulmix(h ^ lower8(i64(p)), s ^ lower8(i64(min(p + 8, e - 8))))
+        h = mulmix(h ^ lower8(i64(max(p, e - 16))), s ^ lower8(i64(e - 8)))
     return mulmix(h ^ K2, h ^ K3)
 
 
@@ -232,161 +237,6 @@ def skip_qid(p: int, e: int) -> int:
     if n < 5 or n > 24 or digits & ((1 << n) - 1) == 0:
         return -1
     return p + n
-
-
-#: Whether `quad` exists here.
-HAS_SHUFFLE = int(platform.machine() in ("x86_64", "AMD64"))
-#: Where the dots and the end of an address stand, as bits, times this: the upper 8 of 32 bits differ for all 81.
-QUAD_HASH = 0x2014B419
-QUAD_WORDS = 8
-
-
-def _quads() -> tuple[int, ...]:
-    """For each hash: the places of dots and end, and the last four arguments of `quad`; QUAD_WORDS words."""
-    table = [0] * (QUAD_WORDS << 8)
-    for lengths in itertools.product((1, 2, 3), repeat=4):
-        key, begin, places, least = 0, 0, [128] * 16, [0, 0, 0, 0]
-        for k, n in enumerate(lengths):
-            for digit in range(n):
-                places[4 * k + digit] = begin + n - 1 - digit
-            least[k] = (0, 1 << 8, 1 << 16)[n - 1]
-            begin += n + 1
-            key |= 1 << (begin - 1)
-        words = struct.pack("<16B4i", *places, *least)
-        at = QUAD_WORDS * ((key * QUAD_HASH & 0xFFFFFFFF) >> 24)
-        table[at : at + 5] = [key, *struct.unpack("<4q", words)]
-    return tuple(table)
-
-
-QUADS = _quads()
-
-
-@inline
-def read_ipv4(p: int, e: int, out: int) -> int:
-    """End of the dotted quad at p, its value written at `out`; -1 where there is none.
-
-    Four parts, 0 to 255, no leading zeros; what follows may be anything.  Nearly all are read at once, by the places of
-    their dots (after D. Lemire and W. Mula, "Parsing IPv4 addresses quickly"); the rest byte by byte.
-    """
-    if HAS_SHUFFLE:
-        dots = eqmask(p, 46)
-        n = ctz((rangemask(p, 48, 57) | dots) ^ ALL | (1 << 32))
-        key = (dots & ((1 << n) - 1)) | (1 << n)
-        at = QUAD_WORDS * (((key * QUAD_HASH) & ALL) >> 24)
-        if QUADS[at] == key and p + n <= e:
-            value = quad(p, QUADS[at + 1], QUADS[at + 2], QUADS[at + 3], QUADS[at + 4])
-            if value >= 0:
-                put64(out, value)
-                return p + n
-    return slow_ipv4(p, e, out)
-
-
-@part
-def slow_ipv4(p: int, e: int, out: int) -> int:
-    """`read_ipv4` byte by byte."""
-    value = 0
-    for k in range(4):
-        if k > 0:
-            if u8(p) != 46:
-                return -1
-            p += 1
-        octet = u8(p) - 48
-        if octet < 0 or octet > 9:
-            return -1
-        p += 1
-        if octet > 0:
-            c = u8(p) - 48
-            if c >= 0 and c <= 9:
-                octet = octet * 10 + c
-                p += 1
-                c = u8(p) - 48
-                if c >= 0 and c <= 9:
-                    octet = octet * 10 + c
-                    p += 1
-        if octet > 255 or p > e:
-            return -1
-        value = (value << 8) | octet
-    put64(out, value)
-    return p
-
-
-@part
-def skip_address_text(p: int, e: int) -> int:
-    """End of the run of bytes that addresses are made of: hexadecimal digits, colons and dots."""
-    while p < e:
-        others = (rangemask(p, 48, 58) | rangemask(p, 97, 102) | rangemask(p, 65, 70) | eqmask(p, 46)) ^ ALL
-        if others != 0:
-            return min(p + ctz(others), e)
-        p += 32
-    return min(p, e)
-
-
-@part
-def read_ipv6(p: int, e: int, out: int) -> int:
-    """Write the 16 bytes of the IPv6 address in [p, e) at `out`, network order.  False where it is none."""
-    put64(out, 0)
-    put64(out + 8, 0)
-    groups = 0
-    gap = -1
-    at = p
-    dotted = find_byte(p, e, 46) >= 0
-    if at + 1 < e and u8(at) == 58 and u8(at + 1) == 58:
-        gap = 0
-        at += 2
-    while at < e:
-        if groups == 8:
-            return 0
-        if dotted and groups <= 6 and read_ipv4(at, e, out + 16) == e:
-            value = i64(out + 16)
-            put_group(out, groups, value >> 16)
-            put_group(out, groups + 1, value & 0xFFFF)
-            groups += 2
-            at = e
-            break
-        start = at
-        value = 0
-        digit = hex_value(u8(at))
-        while at < e and at - start < 4 and digit >= 0:
-            value = value * 16 + digit
-            at += 1
-            digit = hex_value(u8(at))
-        if at == start:
-            return 0
-        put_group(out, groups, value)
-        groups += 1
-        if at == e:
-            break
-        if u8(at) != 58 or at + 1 == e:
-            return 0
-        at += 1
-        if u8(at) == 58:
-            if gap >= 0:
-                return 0
-            gap = groups
-            at += 1
-    return spread(out, groups, gap)
-
-
-@part
-def put_group(out: int, index: int, value: int) -> int:
-    """Store a 16-bit group in network order."""
-    put16(out + 2 * index, ((value & 0xFF) << 8) | (value >> 8))
-
-
-@part
-def spread(out: int, groups: int, gap: int) -> int:
-    """Move the groups behind a `::` to the end of the address."""
-    if gap < 0:
-        return groups == 8
-    if groups == 8:
-        return 0
-    moved = groups - gap
-    for k in range(moved):
-        at = out + 2 * (groups - 1 - k)
-        put16(out + 2 * (7 - k), u16(at))
-        if groups - 1 - k != 7 - k:
-            put16(at, 0)
-    return 1
 
 
 @part

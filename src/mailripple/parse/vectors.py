@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -30,6 +31,35 @@ def read_quad(body: Body, at: Any, *arguments: Any) -> Any:
     turned = b.shuffle_vector(values, values, ir.Constant(numbers, [3, 2, 1, 0]))
     value = b.zext(b.bitcast(b.trunc(turned, ir.VectorType(byte, 4)), half), body.word)
     return b.select(b.icmp_signed("==", b.bitcast(wrong, ir.IntType(4)), ir.IntType(4)(0)), value, body.const(-1))
+
+
+def mask(body: Body, name: str, arguments: Sequence[Any]) -> Any:
+    """The operations `eqmask`, `rangemask` and `samemask`: a bit for each of the 32 bytes at the first argument."""
+    ir, b = body.ir, body.b
+    vector = ir.VectorType(ir.IntType(8), 32)
+
+    def load(address: Any) -> Any:
+        return b.load(b.inttoptr(address, vector.as_pointer()), align=1)
+
+    value = load(arguments[0])
+    if name == "samemask":
+        found = b.icmp_unsigned("==", value, load(arguments[1]))
+    elif name == "eqmask":
+        found = b.icmp_unsigned("==", value, splat(body, arguments[1]))
+    else:
+        low, high = (splat(body, argument) for argument in arguments[1:])
+        found = b.icmp_unsigned("<=", b.sub(value, low), b.sub(high, low))
+    return b.zext(b.bitcast(found, ir.IntType(32)), body.word)
+
+
+def add_counters(body: Body, total: Any, place: Any, by: Any) -> Any:
+    """The operation `add8`."""
+    ir, b = body.ir, body.b
+    narrow, wider = (ir.VectorType(ir.IntType(bits), 16).as_pointer() for bits in (8, 32))
+    to = b.inttoptr(total, wider)
+    counters = b.shl(b.zext(b.load(b.inttoptr(place, narrow), align=1), wider.pointee), splat(body, by, 32, 16))
+    b.store(b.add(b.load(to, align=1), counters), to, align=1)
+    return body.const(0)
 
 
 def intrinsic(body: Body, name: str, result: Any, *arguments: Any) -> Any:
