@@ -99,14 +99,15 @@ def is_new_lookup(state: int, key: int, ts: int) -> int:
 def first_recent(state: int, since: int) -> int:
     """Position before which no question of the ring was asked since then; `since` never goes back.
 
-    It goes on by two questions at most, without a branch: one comes at a time, and a processor does not guess how many
-    of the old ones that ends.  Between them lie some that are too old, which does not matter.
+    Looked for at every eighth question only: behind it lie some that are too old, which does not matter, and how many
+    of them the next second brings is what a processor cannot guess.
     """
     n = i64(state + ASKED_N)
     recent = max(i64(state + ASKED_RECENT), i64(state + ASKED_TAIL))
-    for _ in range(2):
-        recent += (recent < n) & (i64(question_at(state, recent) + 8) < since)
-    put64(state + ASKED_RECENT, recent)
+    if n & 7 == 0:
+        while recent < n and i64(question_at(state, recent) + 8) < since:
+            recent += 1
+        put64(state + ASKED_RECENT, recent)
     return recent
 
 

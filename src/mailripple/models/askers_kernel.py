@@ -9,12 +9,13 @@ from __future__ import annotations
 from mailripple.models.lookups_kernel import SOON
 from mailripple.parse import layout as L
 from mailripple.parse.native import entry, i64, part, put64
-from mailripple.slots_kernel import find, forget_before
+from mailripple.slots_kernel import find, forget_before, home
 from mailripple.tables import QTYPES
 
-#: The state block: address, mask and used slots of the table; the newest moment.
-CLIENTS, CLIENTS_MASK, CLIENTS_N, NOW = range(0, 32, 8)
-STATE_WORDS = 4
+#: The state block: address, mask and used slots of the table; the newest moment; then times, see `newest_at`.
+CLIENTS, CLIENTS_MASK, CLIENTS_N, NOW, NEWEST = range(0, 40, 8)
+NEWEST_MASK = 1023
+STATE_WORDS = 4 + NEWEST_MASK + 1
 CLIENT = 16
 KEEP = 300_000_000
 #: Events between two looks at whether there is room.
@@ -31,12 +32,22 @@ def ask(state: int, client: int, ts: int) -> int:
     slot = find(i64(state + CLIENTS), CLIENT, i64(state + CLIENTS_MASK), client)
     put64(state + CLIENTS_N, i64(state + CLIENTS_N) + (i64(slot) == 0))
     put64(slot, client)
-    return put64(slot + 8, ts)
+    put64(slot + 8, ts)
+    newest = newest_at(state, client)
+    return put64(newest, max(i64(newest), ts))
+
+
+@part
+def newest_at(state: int, client: int) -> int:
+    """Address of the time of the last question for an exchanger of all clients whose key ends alike."""
+    return state + NEWEST + 8 * home(client, NEWEST_MASK)
 
 
 @part
 def asked_just_before(state: int, client: int, ts: int) -> int:
     """True if the client's last question for an exchanger is no older than what an address may follow."""
+    if ts - i64(newest_at(state, client)) > SOON:  # nor has anyone else, of most clients: nothing to look for
+        return 0
     slot = find(i64(state + CLIENTS), CLIENT, i64(state + CLIENTS_MASK), client)
     since = ts - i64(slot + 8)
     known = i64(slot) != 0 and i64(state + NOW) - i64(slot + 8) < KEEP
