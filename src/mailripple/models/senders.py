@@ -77,9 +77,13 @@ class Senders:
         self._kernels = kernels()
         self._sums = Sums(kernel.STATE_WORDS, slots)
         self._state = self._sums.state
-        self._state[kernel.THETA >> 3] = logs.fixed(COLD_RATE)
+        self._set_rate(COLD_RATE)
         self._state[kernel.NULL_SENDER >> 3] = null_sender
         self._day_old: dict[int, tuple[int, int]] = {}
+
+    def _set_rate(self, rate: float) -> None:
+        words = kernel.rate_words(logs.fixed(rate))
+        self._state[kernel.THETA >> 3 : (kernel.THETA >> 3) + len(words)] = words
 
     @property
     def rate(self) -> float:
@@ -115,7 +119,7 @@ class Senders:
             mean = old[:, 1].sum() / old[:, 0].sum()
             rates = (old[:, 1] + SHRINK * mean) / (old[:, 0] + SHRINK)
             rate = min(max(LEAST_RATE, float(np.quantile(rates, QUANTILE))), MOST_RATE)
-            self._state[kernel.THETA >> 3] = logs.fixed(rate)
+            self._set_rate(rate)
         columns = (column.tolist() for column in (keys, every.word(kernel.X_UNITS), every.word(kernel.X_FAILS)))
         self._day_old = {key: (units, failed) for key, units, failed in zip(*columns, strict=True)}
 

@@ -50,9 +50,10 @@ from mailripple.parse import layout as L
 from mailripple.parse.native import entry, i64, part, prefetch, put64, shr
 from mailripple.slots_kernel import place_of
 
-#: The state block behind the tables: the site's failure rate, when the next lesson is due, the null sender.
-THETA, NEXT_DAY, NULL_SENDER = 80, 88, 96
-STATE_WORDS = 13
+#: The state block behind the tables: when the next lesson is due, the null sender, the site's failure rate; and what
+#: `rate_words` makes of it: the logarithms of 1 - theta and theta, of it and of a mass mailer's first contacts.
+NEXT_DAY, NULL_SENDER, THETA, PLAIN, CONTACT = 80, 88, 96, 104, 120
+STATE_WORDS = 17
 #: Rows of `messages.Attempts`.
 R_TS, R_ORDER, R_SERVER, R_QUEUE, R_CLIENT, R_ACCOUNT = range(6)
 R_SENDER, R_DOMAIN, R_FIRST, R_STATUS, R_DSN, R_FINAL = range(6, 12)
@@ -148,6 +149,12 @@ LARGE, LARGE_FAILS, BAD, BAD_OF = 600, 75, 9, 20
 LN3, LN2_, LN50 = log_of(3), log_of(2), log_of(50)
 
 
+def rate_words(theta: int) -> tuple[int, ...]:
+    """The words from THETA on: a failure rate in fixed point, and the logarithms that each unit needs of it."""
+    contact = max(ALT_FAILS, min(3 * theta, CEILING))
+    return theta, *(log_of(p) for rate in (theta, contact) for p in (ONE - rate, rate))
+
+
 @part
 def log_share(p: int, failed: int) -> int:
     """log p where it failed, log(1 - p) where not; p fixed point."""
@@ -205,7 +212,7 @@ def step_failures(state: int, subject: int, chance: int, most: int, failed: int,
         put64(subject + X_B_SINCE, ts)
         put64(subject + X_B_UNITS, 0)
     put64(subject + X_B_UNITS, i64(subject + X_B_UNITS) + 1)
-    if cusum(subject, X_P, THETA_LOGS[2 + failed] - log_share(i64(state + THETA), failed)):
+    if cusum(subject, X_P, THETA_LOGS[2 + failed] - i64(state + PLAIN + 8 * failed)):
         put64(subject + X_P_SINCE, ts)
         put64(subject + X_P_UNITS, 0)
     put64(subject + X_P_UNITS, i64(subject + X_P_UNITS) + 1)
@@ -237,8 +244,7 @@ def step_contacts(state: int, subject: int, known: int, chance: int, failed: int
     other = min(NEW_MOST, max(NEW_LEAST, q + NEW_MORE))
     log_e = log_share(other, not known) - log_share(q, not known)
     if chance:
-        alternative = max(ALT_FAILS, min(3 * i64(state + THETA), CEILING))
-        log_e += log_share(alternative, failed) - log_share(fails, failed)
+        log_e += i64(state + CONTACT + 8 * failed) - log_share(fails, failed)
     if cusum(subject, X_V, log_e):
         put64(subject + X_V_SINCE, ts)
         put64(subject + X_V_UNITS, 0)

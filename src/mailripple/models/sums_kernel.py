@@ -70,12 +70,14 @@ def forgotten(slot: int, minute: int) -> int:
 def pair_of(state: int, key: int, minute: int, keep: int) -> int:
     """The key's pair, made if it is not known or forgotten (then not seen, counts 0).
 
-    `minute` since 1970; `keep` a place in `KEEPS`.  Without a branch: pairs come and are known as they like.
+    `minute` since 1970; `keep` a place in `KEEPS`, for a key always the same.  Without a branch: pairs come and are
+    known as they like.
     """
     table = HOURS if keep == FOR_HOURS else PAIRS
     slot = find_entry(state, table, PAIR, key)
     new = i64(slot) == 0
-    word = keep << P_KEEP if new | forgotten(slot, minute) else i64(slot + P_WORD)
+    word = i64(slot + P_WORD)
+    word = keep << P_KEEP if new | (minute - (word >> P_LAST) > KEEPS[keep]) else word
     put64(slot, key)
     put64(slot + P_WORD, word)
     put64(state + table + 16, i64(state + table + 16) + new)
