@@ -92,7 +92,7 @@ def test_ipv6_addresses(probes: Kernels, text: str, after: bytes) -> None:
 
 @pytest.mark.parametrize("text", ["", ":", "::", ":::", "1::", "::1", "1::2::3", "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8",
                                   "1:2:3:4:5:6:7:8:9", "1::2:3:4:5:6:7:8", "::1.2.3.4", "1.2.3.4::", "::1.2.3.4:5", "12345::", "1:2:3:4:5:6:1.2.3.4",
-                                  "1:2:3:4:5:6:7:1.2.3.4", "::ffff:01.2.3.4", ":1::2", "1::2:", "g::", "1:::2"])  # fmt: skip
+                                  "1:2:3:4:5:6:7:1.2.3.4", "::ffff:01.2.3.4", ":1::2", "1::2:", "g::", "1:::2", "1:2:3:4:5:6:7:8:", ":1:2:3:4:5:6:7:8", "::1:", "::2:3:4:5:6:7:8:"])  # fmt: skip
 def test_ipv6_edges(probes: Kernels, text: str) -> None:
     """The odd ones: colons at the ends, too many groups, dotted quads in the wrong place."""
     test_ipv6_addresses.hypothesis.inner_test(probes, text, b" ")  # type: ignore[attr-defined]
