@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailripple.messages import Attempts
-from mailripple.models import logs
+from mailripple.models import logs, senders_kernel
 from mailripple.models.senders import COLD_RATE, DAY, Senders, SenderScore
 from mailripple.models.sums_kernel import HOURS
 from mailripple.tables import STATUSES
@@ -329,3 +330,12 @@ def test_a_second_mailing_must_say_more_where_the_sender_is_the_same() -> None:
     one = [alarm((), seed) for seed in range(10)]
     assert all(a <= b for a, b in zip(few, one, strict=True))
     assert sum(a < b for a, b in zip(few, one, strict=True)) >= 6
+
+
+@pytest.mark.parametrize(("theta", "contact"), [(0.005, 0.2), (0.05, 0.2), (0.1, 0.3), (0.25, 0.75), (0.4, 0.9)])
+def test_a_mass_mailers_first_contacts_fail_three_times_as_often(theta: float, contact: float) -> None:
+    """... as the site's mail, but one in five at least, and no more than nine in ten; the words hold the logarithms."""
+    words = senders_kernel.rate_words(logs.fixed(theta))
+    assert words[0] == logs.fixed(theta)
+    wanted = [math.log(p) for rate in (theta, contact) for p in (1 - rate, rate)]
+    assert [word / logs.ONE for word in words[1:]] == pytest.approx(wanted, abs=1e-5)

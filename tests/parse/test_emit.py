@@ -183,3 +183,12 @@ def test_types_and_guesses_have_a_place_each() -> None:
     """No two types of questions, and no two labels that are guessed, have the same place in their tables."""
     assert sorted(code for code in emit.QTYPE_CODES if code) == list(range(1, len(QTYPES)))
     assert sorted(n for n in emit.GUESS_LENGTHS if n) == sorted(map(len, emit.GUESSES))
+
+
+@pytest.mark.parametrize("label", [b"mx", b"MX", b"mail1", b"MaIl1", b"gate", b"mx1", b"xmail", b"", b"mailmail", b"m\x18", b"mail\x11"])
+@pytest.mark.parametrize("dot", [b".", b"\x0e", b"..", b"", b"\xae"])
+def test_what_is_a_guess(label: bytes, dot: bytes) -> None:
+    """The label must be one of those, in any case, and the byte behind it a dot."""
+    names = [label + dot + rest for rest in (b"", b"d.example", b"mail.d.example")]
+    lines = [b"p: query=" + name + b" " + qtype for name in names for qtype in (b"A", b"AAAA", b"MX")]
+    assert Comparison(FORMATS).differences(lines) == []

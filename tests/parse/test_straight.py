@@ -88,7 +88,7 @@ HOSTS = st.one_of(
 def test_the_host_at_hand(straightened: Comparison, comparison: Comparison, hosts: list[bytes], turns: int) -> None:
     """The host of the line before is known again, whatever comes between; no other word is taken for it."""
     lines = [b"Oct 27 01:17:13 " + host + b" sendmail[1]: 49QNVLZB000565: to=<u@c.example>, stat=Sent" for host in hosts]
-    lines += [b"Oct 27 01:17:13 " + host for host in hosts]
+    lines += [b"Oct 27 01:17:13 " + host + end for host in hosts for end in (b"", b" ")]
     for each in (straightened, comparison):
         must_agree(each, [line for line in lines for _ in range(turns)] * 2)
 

@@ -138,6 +138,16 @@ def test_find_the_end_of_a_line(probes: Kernels, text: bytes, after: bytes) -> N
     assert place.at(probes.try_find_newline(place.p, place.e)) == text.find(b"\n")
 
 
+@given(size=st.integers(0, 900), at=st.lists(st.integers(0, 899), max_size=4), after=st.booleans())
+def test_find_the_end_of_a_long_line(probes: Kernels, size: int, at: list[int], after: bool) -> None:
+    """The first of some newlines, in the first 256 bytes or any later ones; none behind the end."""
+    text = bytearray(b"x" * size)
+    for k in at:
+        text[k : k + 1] = b"\n" if k < size else b""
+    place = Place(bytes(text), after=b"\n" * 300 if after else b"x" * 300)
+    assert place.at(probes.try_find_newline(place.p, place.e)) == text.find(b"\n")
+
+
 PIECES = st.lists(st.sampled_from([b"<", b">", b'"', b",", b"\\", b"@", b"a", b" ", b"a" * 33, b"b@c.example"]), max_size=14).map(b"".join)
 
 
