@@ -202,6 +202,15 @@ def test_repeated_questions_are_told_whatever_was_forgotten(seed: int, names: in
     assert counted(questions(name, ts), (500, 501, 4000)).total("dns.lookup") == fresh
 
 
+@pytest.mark.parametrize("before", range(17))
+def test_five_seconds_to_the_microsecond_are_a_repetition(before: int) -> None:
+    """... and a microsecond more is none, wherever in the ring of questions the first one stands."""
+    for wait, fresh in ((0, 1), (5 * SECOND, 1), (5 * SECOND + 1, 2)):
+        others = np.arange(before) + 1
+        names, ts = np.append(others, [0, 0]), np.append(START + others * 0, [START, START + wait])
+        assert counted(questions(names, ts)).total("dns.lookup") == before + fresh
+
+
 def test_a_repetition_that_comes_two_minutes_late_is_one() -> None:
     """Of 40,000 questions each has a twin two seconds younger, whose record comes when 119 s more have been logged."""
     n = 40_000

@@ -74,3 +74,10 @@ def test_who_is_forgotten_makes_room() -> None:
     askers = Askers()
     assert askers.questions(events).shape[1] == n
     assert len(askers._table) <= 16_384
+
+
+def test_a_late_question_of_another_hides_none() -> None:
+    """Clients whose keys end alike are told apart, also where one's question for an exchanger comes late."""
+    events = np.concatenate([questions([Question(START + t * SECOND, n, "a", "d.example", q)]) for n, (t, q) in enumerate(((0, "MX"), (-100, "MX"), (1, "A"), (1, "A")))], axis=1)
+    events[L.COL["client"]] = [5, 5 + (1 << 32), 5, 5 + (1 << 32)]
+    assert Askers().questions(np.ascontiguousarray(events))[L.COL["line"]].tolist() == [0, 1, 2]

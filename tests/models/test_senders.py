@@ -338,4 +338,4 @@ def test_a_mass_mailers_first_contacts_fail_three_times_as_often(theta: float, c
     words = senders_kernel.rate_words(logs.fixed(theta))
     assert words[0] == logs.fixed(theta)
     wanted = [math.log(p) for rate in (theta, contact) for p in (1 - rate, rate)]
-    assert [word / logs.ONE for word in words[1:]] == pytest.approx(wanted, abs=1e-5)
+    assert [(word - logs.log_of(logs.ONE)) / logs.ONE for word in words[1:]] == pytest.approx(wanted, abs=1e-5)

@@ -20,6 +20,9 @@ def test_tables_grow_with_their_subjects() -> None:
     sums.run(kernels().fold_lookups, events)
     assert sorted(sums.subjects().word(sums_kernel.X_KEY).tolist()) == list(range(1, 1001))
     assert set(sums.subjects().word(lookups_kernel.X_NAMES).tolist()) == {3}
+    for table in (sums_kernel.PAIRS, sums_kernel.SUBJECTS):  # what is said to be used is used
+        used = np.count_nonzero(sums._tables[table][:, 0])
+        assert used == sums.state[(table >> 3) + 2] >= 1000
 
 
 def test_lines_are_told_heaviest_first() -> None:
