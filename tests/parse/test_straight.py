@@ -70,7 +70,7 @@ def test_every_sample(formats: FormatSet, straightened: Comparison) -> None:
     must_agree(straightened, [line[n:] for i, line in enumerate(pool[::4]) for n in range(i % 16, len(line), 16)])
 
 
-@pytest.mark.parametrize("end", [b"", b" ", b"  ", b"\r", b" \r", b"\r "])
+@pytest.mark.parametrize("end", [b"", b" ", b" \r"])
 def test_lines_that_end_anywhere(formats: FormatSet, straightened: Comparison, end: bytes) -> None:
     """A busy line cut after any byte, with what may stand at the end of a line: no text reaches over the end."""
     lines = busy_lines(formats, 1, 0)
@@ -83,7 +83,7 @@ HOSTS = st.one_of(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(hosts=st.lists(st.one_of(HOSTS, st.tuples(HOSTS, HOSTS).map(b" ".join)), min_size=1, max_size=6), turns=st.integers(1, 4))
 def test_the_host_at_hand(straightened: Comparison, comparison: Comparison, hosts: list[bytes], turns: int) -> None:
     """The host of the line before is known again, whatever comes between; no other word is taken for it."""
