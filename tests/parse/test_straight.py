@@ -93,6 +93,12 @@ def test_the_host_at_hand(straightened: Comparison, comparison: Comparison, host
         must_agree(each, [line for line in lines for _ in range(turns)] * 2)
 
 
+def test_a_host_that_takes_the_place_of_another(straightened: Comparison) -> None:
+    """What is known of the host at hand is not believed of the one that follows it, longer or shorter."""
+    hosts = [b"mx", b"mx", b"mx", b"abc", b"abcd", b"abcd", b"abcd", b"m", b"mx", b"abcde", b"ab"]
+    must_agree(straightened, [b"Oct 27 01:17:13 " + host + b" sendmail[1]: 49QNVLZB000565: to=<u@c.example>, stat=Sent" for host in hosts])
+
+
 def busy_damage(formats: FormatSet, programs: list[str], seed: int) -> Iterator[bytes]:
     """Damaged lines, most of them busy ones, and lines made of pieces, without end."""
     rng = random.Random(seed)
