@@ -60,10 +60,9 @@ def fetch_pair(state: int, table: int, key: int) -> int:
 
 
 @part
-def forgotten(slot: int, minute: int) -> int:
-    """True if the pair was last seen longer ago than it is remembered."""
-    word = i64(slot + P_WORD)
-    return minute - (word >> P_LAST) > KEEPS[(word >> P_KEEP) & 3]
+def forgotten(word: int, minute: int, keep: int) -> int:
+    """True if the pair with that second word was last seen longer ago than it is remembered."""
+    return minute - (word >> P_LAST) > KEEPS[keep]
 
 
 @inline
@@ -77,7 +76,7 @@ def pair_of(state: int, key: int, minute: int, keep: int) -> int:
     slot = find_entry(state, table, PAIR, key)
     new = i64(slot) == 0
     word = i64(slot + P_WORD)
-    word = keep << P_KEEP if new | (minute - (word >> P_LAST) > KEEPS[keep]) else word
+    word = keep << P_KEEP if new | forgotten(word, minute, keep) else word
     put64(slot, key)
     put64(slot + P_WORD, word)
     put64(state + table + 16, i64(state + table + 16) + new)
@@ -234,7 +233,8 @@ def forget_pairs(state: int, table: int) -> int:
         slot = base + PAIR * (k & mask)
         if i64(slot) == 0:
             continue
-        if forgotten(slot, minute):
+        word = i64(slot + P_WORD)
+        if forgotten(word, minute, (word >> P_KEEP) & 3):
             empty(slot, PAIR)
         else:
             settle(base, PAIR, mask, k & mask)

@@ -27,8 +27,6 @@ from mailripple.parse.native import (
 )
 from mailripple.parse.text import ALL, find_byte, hex_value
 
-#: Whether `quad` exists here.
-HAS_SHUFFLE = int(ON_X86)
 #: Where the dots and the end of an address stand, as bits, times this: the upper 8 of 32 bits differ for all 81.
 QUAD_HASH = 0x2014B419
 QUAD_WORDS = 8
@@ -61,7 +59,7 @@ def read_ipv4(p: int, e: int, out: int) -> int:
     Four parts, 0 to 255, no leading zeros; what follows may be anything.  Nearly all are read at once, by the places of
     their dots (after D. Lemire and W. Mula, "Parsing IPv4 addresses quickly"); the rest byte by byte.
     """
-    if HAS_SHUFFLE:
+    if ON_X86:  # there is `quad`
         dots = eqmask(p, 46)
         n = ctz((rangemask(p, 48, 57) | dots) ^ ALL | (1 << 32))
         key = (dots & ((1 << n) - 1)) | (1 << n)

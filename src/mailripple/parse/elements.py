@@ -56,17 +56,23 @@ def keep(ctx: int, slot: int, p: int, e: int) -> int:
         set_slot(ctx, slot, p, e)
 
 
-@part
-def literal_at(ctx: int, row: int, p: int, e: int) -> int:
-    """Position behind the row's literal if it stands at p, else -1.  a, b: 8 bytes and mask; c: length; d: rest.
+@inline
+def crosses(ctx: int, row: int, stop: int, e: int) -> int:
+    """True if the row's literal (a, c: as in `literal_at`), which would end at `stop`, may reach over the end.
 
     Where a line ends a newline, CR or space stands: a literal that ends with neither cannot reach beyond, and where it
     is known that a line is read, not a value (WHOLE_LINE), this need not be asked.
     """
     n = i64(row + 24)
+    return (i64(ctx + L.WHOLE_LINE) == 0 or n > 8 or (i64(row + 8) >> (8 * n - 8)) & 255 <= 32) and stop > e
+
+
+@part
+def literal_at(ctx: int, row: int, p: int, e: int) -> int:
+    """Position behind the row's literal if it stands at p, else -1.  a, b: 8 bytes and mask; c: length; d: rest."""
+    n = i64(row + 24)
     stop = position(p + n)
-    crosses = (i64(ctx + L.WHOLE_LINE) == 0 or n > 8 or (i64(row + 8) >> (8 * n - 8)) & 255 <= 32) and stop > e
-    if crosses or (i64(p) ^ i64(row + 8)) & i64(row + 16) != 0:
+    if crosses(ctx, row, stop, e) or (i64(p) ^ i64(row + 8)) & i64(row + 16) != 0:
         return -1
     if n > 8 and not equal(p + 8, i64(ctx + L.LITS) + i64(row + 32), n - 8):
         return -1
@@ -342,10 +348,8 @@ def then(ctx: int, row: int, p: int, e: int) -> int:
     """Position behind the short literal that the compiler joined to an element, if it stands at p; else -1."""
     if p < 0 or i64(row + 24) == 0:
         return p
-    n = i64(row + 24)
-    stop = position(p + n)
-    crosses = (i64(ctx + L.WHOLE_LINE) == 0 or (i64(row + 8) >> (8 * n - 8)) & 255 <= 32) and stop > e
-    if crosses or (i64(p) ^ i64(row + 8)) & i64(row + 16) != 0:
+    stop = position(p + i64(row + 24))
+    if crosses(ctx, row, stop, e) or (i64(p) ^ i64(row + 8)) & i64(row + 16) != 0:
         return -1
     return stop
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mailripple.parse import layout as L
-from mailripple.parse.elements import keep, read_addr, read_peer
+from mailripple.parse.elements import crosses, keep, read_addr, read_peer
 from mailripple.parse.emit import address_key, keep_address
 from mailripple.parse.native import ctz, eqmask, i64, inline, part, put64, u8
 from mailripple.parse.text import equal, find_text, skip_digits
@@ -48,8 +48,8 @@ def key_stands(ctx: int, k: int, p: int, e: int) -> int:
     if (i64(p) ^ i64(k + 8)) & i64(k + 16) != 0:
         return 0
     n = i64(k + 24)
-    if (i64(ctx + L.WHOLE_LINE) == 0 or n > 8 or (i64(k + 8) >> (8 * n - 8)) & 255 <= 32) and p + n > e:
-        return 0  # as in `elements.literal_at`
+    if crosses(ctx, k, p + n, e):
+        return 0
     return n <= 8 or equal(p + 8, i64(ctx + L.LITS) + (i64(k + 32) & 0xFFFFF), n - 8)
 
 
