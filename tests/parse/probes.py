@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailripple.parse.addresses import read_ipv4, read_ipv6, skip_address_text, slow_ipv4, slow_ipv6
+from mailripple.parse.addresses import read_ipv4, read_ipv6, skip_address_text, slow_ipv4
 from mailripple.parse.clock import (
     days_from_civil,
     month_days,
@@ -150,11 +150,6 @@ def try_has_room(ctx: int, n: int) -> int:
 @entry
 def try_read_ipv6(p: int, e: int, out: int) -> int:
     return read_ipv6(p, e, out)
-
-
-@entry
-def try_slow_ipv6(p: int, e: int, out: int) -> int:
-    return slow_ipv6(p, e, out)
 
 
 @entry

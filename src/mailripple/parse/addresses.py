@@ -22,10 +22,9 @@ from mailripple.parse.native import (
     rangemask,
     shr,
     u8,
-    u16,
     u32,
 )
-from mailripple.parse.text import ALL, find_byte, hex_value
+from mailripple.parse.text import ALL, find_last_byte
 
 #: Where the dots and the end of an address stand, as bits, times this: the upper 8 of 32 bits differ for all 81.
 QUAD_HASH = 0x2014B419
@@ -120,16 +119,46 @@ def skip_address_text(p: int, e: int) -> int:
 
 @part
 def read_ipv6(p: int, e: int, out: int) -> int:
-    """Write the 16 bytes of the IPv6 address in [p, e) at `out`, network order.  False where it is none.
-
-    Group by group, from colon to colon; what holds dots, or more than an address does, byte by byte.
-    """
+    """Write the 16 bytes of the IPv6 address in [p, e) at `out`, network order.  False where it is none."""
     n = e - p
+    if n <= 39 and all_groups(p, n):
+        return read_groups(p, n, 8, out)
+    return read_mixed_ipv6(p, e, out)
+
+
+@part
+def read_mixed_ipv6(p: int, e: int, out: int) -> int:
+    """`read_ipv6` of an address whose last two groups are a dotted quad (RFC 4291, 2.2)."""
+    if e - p > 45:
+        return 0
+    colon = find_last_byte(p, e, 58)
+    if colon < 0 or not all_groups(p, colon - p) or read_ipv4(colon + 1, e, out + 16) != e:
+        return 0
+    tail = i64(out + 16)
+    if colon > p and u8(colon - 1) == 58:  # the gap ends there
+        colon += 1
+    if not read_groups(p, colon - p, 6, out):
+        return 0
+    put_group(out, 6, tail >> 16)
+    put_group(out, 7, tail & 0xFFFF)
+    return 1
+
+
+@inline
+def all_groups(p: int, n: int) -> int:
+    """True if the n bytes at p, fewer than 64, are hexadecimal digits and colons."""
     keep = (1 << n) - 1
-    if n < 2 or n > 39 or (address_mask(p) | address_mask(p + 32) << 32) & keep != keep:
-        return slow_ipv6(p, e, out)
-    ends = (eqmask(p, 58) | eqmask(p + 32, 58) << 32) & keep
-    if ends & 3 == 1 or shr(ends, n - 2) == 2:  # one colon at an end
+    return (address_mask(p) | address_mask(p + 32) << 32) & keep == keep
+
+
+@inline
+def read_groups(p: int, n: int, most: int, out: int) -> int:
+    """Write the first groups of an address, `most` of them, from its n bytes at p: hexadecimal digits and colons.
+
+    Group by group, from colon to colon.  False where there are more or less, or bytes that do not fit.
+    """
+    ends = (eqmask(p, 58) | eqmask(p + 32, 58) << 32) & ((1 << n) - 1)
+    if n < 1 or ends & 3 == 1 or (n > 1 and shr(ends, n - 2) == 2):  # one colon at an end
         return 0
     at = 1 if ends & 3 == 3 else 0  # of two colons at the begin the second stands for the gap
     ends = (ends ^ at) | (1 << n)
@@ -142,13 +171,13 @@ def read_ipv6(p: int, e: int, out: int) -> int:
             ends &= ends - 1
             at += 1
             left = popcount(ends) if at < n else 0
-            if gap or groups + left > 7:
+            if gap or groups + left >= most:
                 return 0
             gap = 1
-            groups = 8 - left
+            groups = most - left
             continue
         stop = ctz(ends)
-        if groups == 8 or stop == at or stop - at > 4:
+        if groups == most or stop == at or stop - at > 4:
             return 0
         group = read_group(p + at, stop - at) << (16 * (groups & 3))
         first |= group if groups < 4 else 0
@@ -158,7 +187,7 @@ def read_ipv6(p: int, e: int, out: int) -> int:
         at = stop + 1
     put64(out, first)
     put64(out + 8, second)
-    return groups == 8
+    return groups == most
 
 
 @inline
@@ -171,68 +200,6 @@ def read_group(p: int, n: int) -> int:
 
 
 @part
-def slow_ipv6(p: int, e: int, out: int) -> int:
-    """`read_ipv6` byte by byte."""
-    put64(out, 0)
-    put64(out + 8, 0)
-    groups = 0
-    gap = -1
-    at = p
-    dotted = find_byte(p, e, 46) >= 0
-    if at + 1 < e and u8(at) == 58 and u8(at + 1) == 58:
-        gap = 0
-        at += 2
-    while at < e:
-        if groups == 8:
-            return 0
-        if dotted and groups <= 6 and read_ipv4(at, e, out + 16) == e:
-            value = i64(out + 16)
-            put_group(out, groups, value >> 16)
-            put_group(out, groups + 1, value & 0xFFFF)
-            groups += 2
-            at = e
-            break
-        start = at
-        value = 0
-        digit = hex_value(u8(at))
-        while at < e and at - start < 4 and digit >= 0:
-            value = value * 16 + digit
-            at += 1
-            digit = hex_value(u8(at))
-        if at == start:
-            return 0
-        put_group(out, groups, value)
-        groups += 1
-        if at == e:
-            break
-        if u8(at) != 58 or at + 1 == e:
-            return 0
-        at += 1
-        if u8(at) == 58:
-            if gap >= 0:
-                return 0
-            gap = groups
-            at += 1
-    return spread(out, groups, gap)
-
-
-@part
 def put_group(out: int, index: int, value: int) -> int:
     """Store a 16-bit group in network order."""
     put16(out + 2 * index, ((value & 0xFF) << 8) | (value >> 8))
-
-
-@part
-def spread(out: int, groups: int, gap: int) -> int:
-    """Move the groups behind a `::` to the end of the address."""
-    if gap < 0:
-        return groups == 8
-    if groups == 8:
-        return 0
-    moved = groups - gap
-    for k in range(moved):
-        at = out + 2 * (groups - 1 - k)
-        put16(out + 2 * (7 - k), u16(at))
-        if groups - 1 - k != 7 - k:
-            put16(at, 0)
-    return 1
